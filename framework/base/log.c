@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log: levels, rate limits, and a bounded ring per thread.
+ *
+ *     thread ──line──▶ its ring ──▶ pl_log_drain() (one writer thread) ──▶ stderr
+ *
+ * Invariant: a thread that has a ring never waits for stderr. The state here is the only writable
+ * state of the library that does not hang on a server.
+ */
+#include <paceline/log.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "log_rings.h"
+#include "ring.h"
+
+#include <paceline/limits.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct line {
+    struct timespec when;
+    enum pl_log_level level;
+    char text[PL_LOG_LINE_BYTES];
+};
+
+struct thread_ring {
+    struct pl_ring ring;
+    struct thread_ring *next;   /* guarded by rings_lock */
+    _Atomic uint32_t dropped;   /* written by the thread, read and cleared by the writer */
+    _Atomic bool is_abandoned;  /* released by the thread at its end, acquired by the writer */
+};
+
+static _Atomic int level_max = PL_LOG_INFO;
+static _Atomic int line_format = PL_LOG_TEXT;
+static _Atomic uint64_t dropped_total;
+
+static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER; /* guards rings */
+static struct thread_ring *rings;
+static _Thread_local struct thread_ring *own_ring;
+
+static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
+static sem_t wake;
+static _Atomic bool is_writer_asleep;
+
+static const char *const level_names[] = { "error", "warning", "info", "debug" };
+
+static void init_wake(void)
+{
+    (void)sem_init(&wake, 0, 0);
+}
+
+void pl_log_configure(enum pl_log_level level, enum pl_log_format format)
+{
+    atomic_store(&level_max, (int)level);
+    atomic_store(&line_format, (int)format);
+}
+
+bool pl_log_is_on(enum pl_log_level level)
+{
+    return (int)level <= atomic_load_explicit(&level_max, memory_order_relaxed);
+}
+
+static size_t append_json_string(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 8 < size; text++) {
+        unsigned char byte = (unsigned char)*text;
+
+        if (byte == '"' || byte == '\\') {
+            out[used++] = '\\';
+            out[used++] = (char)byte;
+        } else if (byte < 0x20 || byte >= 0x7f) {
+            used += (size_t)snprintf(out + used, size - used, "\\u%04x", byte);
+        } else {
+            out[used++] = (char)byte;
+        }
+    }
+    out[used] = '\0';
+    return used;
+}
+
+/* A log line holds what a client sent: control bytes must not reach a terminal. */
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static void write_line(const struct line *line)
+{
+    char out[PL_LOG_LINE_BYTES * 6 + 128];
+    char when[32];
+    struct tm utc;
+    int length;
+
+    gmtime_r(&line->when.tv_sec, &utc);
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc);
+    if (atomic_load(&line_format) == PL_LOG_JSON) {
+        char text[PL_LOG_LINE_BYTES * 6];
+
+        append_json_string(text, sizeof(text), line->text);
+        length = snprintf(out, sizeof(out),
+                          "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":\"%s\"}\n", when,
+                          line->when.tv_nsec / 1000000, level_names[line->level], text);
+    } else {
+        length = snprintf(out, sizeof(out), "%s.%03ldZ %-7s %s\n", when,
+                          line->when.tv_nsec / 1000000, level_names[line->level], line->text);
+    }
+    for (int done = 0; done < length;) {
+        ssize_t written = write(STDERR_FILENO, out + done, (size_t)(length - done));
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        done += (int)written;
+    }
+}
+
+static void fill_line(struct line *line, enum pl_log_level level, const char *format, va_list args)
+{
+    (void)clock_gettime(CLOCK_REALTIME, &line->when);
+    line->level = level;
+    vsnprintf(line->text, sizeof(line->text), format, args);
+    make_printable(line->text);
+}
+
+static void write_arguments(enum pl_log_level level, const char *format, va_list args)
+{
+    struct thread_ring *own = own_ring;
+    struct line *line;
+
+    if (own == NULL) {
+        struct line direct;
+
+        fill_line(&direct, level, format, args);
+        write_line(&direct);
+        return;
+    }
+    line = pl_ring_reserve(&own->ring);
+    if (line == NULL) {
+        atomic_fetch_add(&own->dropped, 1);
+        return;
+    }
+    fill_line(line, level, format, args);
+    pl_ring_publish(&own->ring);
+    pl_log_wake();
+}
+
+void pl_log_write(enum pl_log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_arguments(level, format, args);
+    va_end(args);
+}
+
+void pl_log_write_rated(struct pl_log_rate *rate, enum pl_log_level level, const char *format, ...)
+{
+    int64_t now_ms = pl_clock_ms();
+    int64_t window_ms = atomic_load(&rate->window_ms);
+    uint32_t suppressed;
+    va_list args;
+
+    if ((window_ms != 0 && now_ms - window_ms < 1000) ||
+        !atomic_compare_exchange_strong(&rate->window_ms, &window_ms, now_ms)) {
+        atomic_fetch_add(&rate->suppressed, 1);
+        return;
+    }
+    va_start(args, format);
+    write_arguments(level, format, args);
+    va_end(args);
+    suppressed = atomic_exchange(&rate->suppressed, 0);
+    if (suppressed != 0)
+        pl_log_write(level, "the line above stands for %u more since the last one", suppressed);
+}
+
+int pl_log_thread_begin(void)
+{
+    struct thread_ring *own;
+    int err;
+
+    (void)pthread_once(&wake_once, init_wake);
+    own = pl_alloc(sizeof(*own));
+    if (own == NULL)
+        return -ENOMEM;
+    err = pl_ring_init(&own->ring, PL_LOG_RING_LINES, sizeof(struct line));
+    if (err < 0) {
+        pl_free(own);
+        return err;
+    }
+    pthread_mutex_lock(&rings_lock);
+    own->next = rings;
+    rings = own;
+    pthread_mutex_unlock(&rings_lock);
+    own_ring = own;
+    return 0;
+}
+
+void pl_log_thread_end(void)
+{
+    if (own_ring == NULL)
+        return;
+    atomic_store(&own_ring->is_abandoned, true);
+    own_ring = NULL;
+    pl_log_wake();
+}
+
+static bool drain_ring(struct thread_ring *own)
+{
+    bool found = false;
+    uint32_t dropped;
+
+    for (const struct line *line; (line = pl_ring_peek(&own->ring)) != NULL;) {
+        write_line(line);
+        pl_ring_consume(&own->ring);
+        found = true;
+    }
+    dropped = atomic_exchange(&own->dropped, 0);
+    if (dropped != 0) {
+        struct line line = { .level = PL_LOG_WARNING };
+
+        atomic_fetch_add(&dropped_total, dropped);
+        (void)clock_gettime(CLOCK_REALTIME, &line.when);
+        snprintf(line.text, sizeof(line.text), "log: %u lines dropped, the output was too slow",
+                 dropped);
+        write_line(&line);
+        found = true;
+    }
+    return found;
+}
+
+bool pl_log_drain(void)
+{
+    bool found = false;
+    struct thread_ring *ring;
+
+    pthread_mutex_lock(&rings_lock);
+    ring = rings;
+    pthread_mutex_unlock(&rings_lock);
+
+    /* Only the writer removes a ring, so the list behind its head stands still. */
+    for (; ring != NULL; ring = ring->next)
+        found |= drain_ring(ring);
+
+    pthread_mutex_lock(&rings_lock);
+    for (struct thread_ring **at = &rings; *at != NULL;) {
+        struct thread_ring *old = *at;
+
+        if (atomic_load(&old->is_abandoned) && pl_ring_peek(&old->ring) == NULL) {
+            *at = old->next;
+            pl_ring_deinit(&old->ring);
+            pl_free(old);
+        } else {
+            at = &old->next;
+        }
+    }
+    pthread_mutex_unlock(&rings_lock);
+    return found;
+}
+
+void pl_log_wait(void)
+{
+    (void)pthread_once(&wake_once, init_wake);
+    atomic_store(&is_writer_asleep, true);
+    if (pl_log_drain()) {
+        atomic_store(&is_writer_asleep, false);
+        return;
+    }
+    while (sem_wait(&wake) < 0 && errno == EINTR)
+        ;
+    atomic_store(&is_writer_asleep, false);
+}
+
+void pl_log_wake(void)
+{
+    if (atomic_exchange(&is_writer_asleep, false))
+        (void)sem_post(&wake);
+}
+
+uint64_t pl_log_dropped(void)
+{
+    return atomic_load(&dropped_total);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stats_block.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static const char *const counter_names[] = {
+#define X(name, what) #name,
+    PL_STATS_COUNTERS(X)
+#undef X
+};
+
+static const char *const histogram_names[] = {
+#define X(name, what) #name,
+    PL_STATS_HISTOGRAMS(X)
+#undef X
+};
+
+const char *pl_stats_counter_name(enum pl_stat stat)
+{
+    return counter_names[stat];
+}
+
+uint32_t pl_histogram_bucket(uint64_t value)
+{
+    uint32_t power, bucket;
+
+    if (value < PL_HISTOGRAM_STEPS)
+        return (uint32_t)value;
+    power = 63 - (uint32_t)__builtin_clzll(value);
+    bucket = (power - 3) * PL_HISTOGRAM_STEPS +
+             (uint32_t)((value >> (power - 4)) & (PL_HISTOGRAM_STEPS - 1));
+    return bucket < PL_HISTOGRAM_BUCKETS ? bucket : PL_HISTOGRAM_BUCKETS - 1;
+}
+
+uint64_t pl_histogram_bucket_floor(uint32_t bucket)
+{
+    uint32_t power;
+
+    if (bucket < PL_HISTOGRAM_STEPS)
+        return bucket;
+    power = bucket / PL_HISTOGRAM_STEPS + 3;
+    return (uint64_t)(PL_HISTOGRAM_STEPS + bucket % PL_HISTOGRAM_STEPS) << (power - 4);
+}
+
+void pl_stats_record(struct pl_stats_block *block, enum pl_stats_histogram_name name,
+                     uint64_t value)
+{
+    _Atomic uint64_t *count = &block->histograms[name][pl_histogram_bucket(value)];
+    _Atomic uint64_t *sum = &block->sums[name];
+
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_store_explicit(sum, atomic_load_explicit(sum, memory_order_relaxed) + value,
+                          memory_order_relaxed);
+}
+
+void pl_stats_merge(struct pl_stats *sum, const struct pl_stats_block *block)
+{
+    uint64_t accepts = atomic_load_explicit(&block->counters[PL_STAT_accepts], memory_order_relaxed);
+
+    for (size_t i = 0; i < PL_STATS_COUNT; i++)
+        sum->counters[i] += atomic_load_explicit(&block->counters[i], memory_order_relaxed);
+    for (size_t h = 0; h < PL_HISTOGRAMS_COUNT; h++) {
+        for (size_t i = 0; i < PL_HISTOGRAM_BUCKETS; i++)
+            sum->histograms[h].counts[i] +=
+                atomic_load_explicit(&block->histograms[h][i], memory_order_relaxed);
+        sum->histograms[h].sum += atomic_load_explicit(&block->sums[h], memory_order_relaxed);
+    }
+    if (accepts > sum->accepts_per_thread_max)
+        sum->accepts_per_thread_max = accepts;
+    if (accepts < sum->accepts_per_thread_min)
+        sum->accepts_per_thread_min = accepts;
+}
+
+uint64_t pl_histogram_percentile(const struct pl_histogram *histogram, double percent)
+{
+    uint64_t total = 0, seen = 0;
+    double wanted;
+
+    for (uint32_t i = 0; i < PL_HISTOGRAM_BUCKETS; i++)
+        total += histogram->counts[i];
+    wanted = (double)total * percent / 100.0;
+    for (uint32_t i = 0; i < PL_HISTOGRAM_BUCKETS; i++) {
+        seen += histogram->counts[i];
+        if (seen > 0 && (double)seen >= wanted)
+            return pl_histogram_bucket_floor(i);
+    }
+    return 0;
+}
+
+struct writer {
+    char *text;
+    size_t size;
+    size_t used;
+    bool is_full;
+};
+
+PL_PRINTF(2, 3) static void put(struct writer *writer, const char *format, ...)
+{
+    va_list args;
+    int length;
+
+    if (writer->is_full)
+        return;
+    va_start(args, format);
+    length = vsnprintf(writer->text + writer->used, writer->size - writer->used, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= writer->size - writer->used)
+        writer->is_full = true;
+    else
+        writer->used += (size_t)length;
+}
+
+static void put_number(struct writer *writer, const char *name, uint64_t value)
+{
+    put(writer, ",\"%s\":%llu", name, (unsigned long long)value);
+}
+
+static void put_histogram(struct writer *writer, const char *name,
+                          const struct pl_histogram *histogram)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < PL_HISTOGRAM_BUCKETS; i++)
+        count += histogram->counts[i];
+    put(writer, ",\"%s\":{\"count\":%llu,\"sum\":%llu,\"p50\":%llu,\"p99\":%llu,\"max\":%llu}",
+        name, (unsigned long long)count, (unsigned long long)histogram->sum,
+        (unsigned long long)pl_histogram_percentile(histogram, 50),
+        (unsigned long long)pl_histogram_percentile(histogram, 99),
+        (unsigned long long)pl_histogram_percentile(histogram, 100));
+}
+
+int pl_stats_to_json(const struct pl_stats *stats, char *text, size_t size)
+{
+    struct writer writer = { .text = text, .size = size };
+
+    put(&writer, "{\"conns_open\":%llu", (unsigned long long)stats->conns_open);
+    put_number(&writer, "queue_depth", stats->queue_depth);
+    put_number(&writer, "threads_follower", stats->threads[PL_ROLE_FOLLOWER]);
+    put_number(&writer, "threads_leader", stats->threads[PL_ROLE_LEADER]);
+    put_number(&writer, "threads_processing", stats->threads[PL_ROLE_PROCESSING]);
+    put_number(&writer, "accepts_per_thread_min", stats->accepts_per_thread_min);
+    put_number(&writer, "accepts_per_thread_max", stats->accepts_per_thread_max);
+    put_number(&writer, "buffer_bytes", stats->buffer_bytes);
+    put_number(&writer, "buffer_bytes_high", stats->buffer_bytes_high);
+    put_number(&writer, "buffer_bytes_max", stats->buffer_bytes_max);
+    put_number(&writer, "log_dropped", stats->log_dropped);
+    for (size_t i = 0; i < PL_STATS_COUNT; i++)
+        put_number(&writer, counter_names[i], stats->counters[i]);
+    for (size_t i = 0; i < PL_HISTOGRAMS_COUNT; i++)
+        put_histogram(&writer, histogram_names[i], &stats->histograms[i]);
+    put(&writer, "}");
+    return writer.is_full ? -ENOSPC : (int)writer.used;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One turn of a listener:
+ *
+ *     readable ─▶ accept up to a batch, adopt each ─▶ wait for readable
+ *                   │ limit of connections      ─▶ wait until one closes
+ *                   │ no descriptor left        ─▶ wait a moment; then turn one batch away
+ *
+ * Only the holder of the slot accepts, so one connection wakes one thread: no thundering herd.
+ */
+#include "acceptor.h"
+
+#include "assert.h"
+#include "listener.h"
+#include "socket.h"
+
+#include <paceline/limits.h>
+#include <paceline/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+
+_Static_assert(sizeof(struct pl_acceptor) <= PL_SLOT_BYTES, "an acceptor fits its slot");
+
+static struct pl_acceptor *acceptor_of(struct pl_slot *slot)
+{
+    return PL_CONTAINER_OF(slot, struct pl_acceptor, slot);
+}
+
+static const struct pl_engine_ops *ops_of(struct pl_acceptor *acceptor)
+{
+    return pl_engine_face_of(acceptor->slot.engine)->ops;
+}
+
+static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
+{
+    if (reasons & PL_SHUTDOWN)
+        acceptor_of(slot)->is_closing = true;
+    return PL_RUN_ACCEPT;
+}
+
+static int open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Out of descriptors twice in a row: those who wait get a close instead of silence. */
+static void turn_away(struct pl_acceptor *acceptor)
+{
+    pl_close_fd(&acceptor->reserve_fd);
+    for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
+        int fd;
+
+        if (pl_listener_accept(acceptor->slot.handle.fd, &fd) != PL_ACCEPT_DONE)
+            break;
+        pl_close_fd(&fd);
+        PL_COUNT(acceptor->slot.thread->stats, accepts_refused);
+    }
+    acceptor->reserve_fd = open_reserve();
+}
+
+static enum pl_next wait_for_descriptors(struct pl_acceptor *acceptor)
+{
+    int64_t due_ms = pl_thread_now_ms(acceptor->slot.thread) + PL_ACCEPT_RETRY_MS;
+
+    PL_COUNT(acceptor->slot.thread->stats, accept_failures);
+    PL_LOG_RATED(PL_LOG_WARNING,
+                 "service %s: no descriptors or memory left to accept with (ulimit -n); trying "
+                 "again in %d ms",
+                 acceptor->service->name, PL_ACCEPT_RETRY_MS);
+    if (acceptor->is_exhausted)
+        turn_away(acceptor);
+    acceptor->is_exhausted = true;
+    acceptor->slot.waits = PL_COMPLETION;
+    if (ops_of(acceptor)->arm_timer(acceptor->slot.engine, &acceptor->slot, due_ms) < 0)
+        acceptor->slot.waits = PL_READABLE;
+    return PL_WAIT;
+}
+
+/* Some other slot's end will post a completion; looked at once more after saying so. */
+static enum pl_next wait_for_room(struct pl_acceptor *acceptor)
+{
+    if (ops_of(acceptor)->has_room(acceptor->slot.engine, true))
+        return PL_RUN_ACCEPT;
+    PL_COUNT(acceptor->slot.thread->stats, accepts_refused);
+    PL_LOG_RATED(PL_LOG_WARNING,
+                 "service %s: limits.connections is reached; new ones wait in the backlog",
+                 acceptor->service->name);
+    acceptor->slot.waits = PL_COMPLETION;
+    return PL_WAIT;
+}
+
+static enum pl_next nobody_waits(struct pl_acceptor *acceptor)
+{
+    if (acceptor->is_closing)
+        return PL_CLOSE;
+    acceptor->is_exhausted = false;
+    acceptor->slot.waits = PL_READABLE;
+    return PL_WAIT;
+}
+
+static enum pl_next accept_batch(struct pl_acceptor *acceptor)
+{
+    const struct pl_engine_ops *ops = ops_of(acceptor);
+
+    for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
+        int fd;
+
+        if (!ops->has_room(acceptor->slot.engine, false))
+            return acceptor->is_closing ? PL_CLOSE : wait_for_room(acceptor);
+        switch (pl_listener_accept(acceptor->slot.handle.fd, &fd)) {
+        case PL_ACCEPT_DONE:
+            acceptor->is_exhausted = false;
+            ops->adopt(acceptor->slot.engine, acceptor->slot.thread, acceptor->service, fd);
+            break;
+        case PL_ACCEPT_EMPTY:
+            return nobody_waits(acceptor);
+        case PL_ACCEPT_EXHAUSTED:
+            return acceptor->is_closing ? PL_CLOSE : wait_for_descriptors(acceptor);
+        }
+    }
+    acceptor->slot.next = PL_RUN_ACCEPT;
+    return PL_AGAIN;
+}
+
+static enum pl_next run(struct pl_slot *slot, uint32_t stages)
+{
+    enum pl_next next = (enum pl_next)slot->next;
+
+    while (next == PL_RUN_ACCEPT && (stages & PL_STAGE_ACCEPT))
+        next = accept_batch(acceptor_of(slot));
+    return next;
+}
+
+static void close_acceptor(struct pl_slot *slot)
+{
+    struct pl_acceptor *acceptor = acceptor_of(slot);
+
+    pl_close_fd(&acceptor->reserve_fd);
+    pl_claim_close(&slot->claim);
+    ops_of(acceptor)->release(slot->engine, slot);
+}
+
+static const struct pl_slot_kind acceptor_kind = {
+    .name = "acceptor", .wake = wake, .run = run, .close = close_acceptor
+};
+
+int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd)
+{
+    acceptor->slot.kind = &acceptor_kind;
+    acceptor->slot.arming = &pl_arming_oneshot;
+    acceptor->slot.handle.fd = fd;
+    acceptor->slot.next = PL_RUN_ACCEPT;
+    acceptor->service = service;
+    acceptor->reserve_fd = open_reserve();
+    return acceptor->reserve_fd < 0 ? -errno : 0;
+}

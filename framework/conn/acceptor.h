@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A listening socket as a slot (POSA2's Acceptor): a turn accepts a batch and makes connections. */
+#ifndef PL_CONN_ACCEPTOR_H
+#define PL_CONN_ACCEPTOR_H
+
+#include "engine_ops.h"
+#include "service.h"
+#include "thread.h"
+
+struct pl_acceptor {
+    struct pl_slot slot;
+    struct pl_service *service; /* borrowed */
+    int reserve_fd;             /* given up for a moment to turn somebody away */
+    bool is_exhausted;          /* the last turn found no descriptor */
+    bool is_closing;
+};
+
+/* Makes an acceptor of a held slot; takes over the listening descriptor. Errors: -EMFILE. */
+PL_MUST_CHECK int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service,
+                                   int fd);
+
+#endif

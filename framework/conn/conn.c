@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a connection: adopted, woken, closed; and what a protocol module may ask of it.
+ *
+ *     adopt (held) ─▶ turn ─▶ settle ─▶ armed or parked ─claim─▶ wake (held) ─▶ turn ─▶ … close
+ *
+ * Invariant: everything here but pl_conn_post() runs on the thread that holds the connection.
+ */
+#include "conn.h"
+
+#include "transport.h"
+
+#include "assert.h"
+#include "clock.h"
+
+#include <errno.h>
+
+void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
+                      struct pl_thread *thread)
+{
+    conn->slot.kind = &pl_conn_kind;
+    conn->slot.handle.fd = fd;
+    conn->slot.thread = thread;
+    conn->slot.next = PL_RUN_RECEIVE;
+    conn->service = service;
+    conn->transport = &pl_transport_plain;
+    conn->output.cache = &thread->cache;
+    conn->read_due_ms = PL_TIMER_NEVER;
+    conn->write_due_ms = PL_TIMER_NEVER;
+    service->protocol->opened(conn);
+}
+
+/* Where the turn begins: what was waited for decides, and what no event will repeat is noted. */
+static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
+{
+    struct pl_conn *conn = pl_conn_of(slot);
+    if (reasons & PL_READABLE)
+        conn->is_readable = true;
+    if (reasons & (PL_PEER_DONE | PL_URGENT | PL_HANGUP)) {
+        conn->is_readable = true;
+        conn->must_read_on = true;
+    }
+    if (reasons & PL_PEER_DONE)
+        conn->is_half_closed = true;
+    if (reasons & PL_HANGUP)
+        conn->is_hung_up = true;
+    if (reasons & PL_COMPLETION)
+        conn->has_mail = true;
+    if (reasons & PL_SHUTDOWN)
+        conn->notices |= PL_SHUTDOWN;
+    if ((reasons & PL_TIMEOUT) != 0 &&
+        atomic_load_explicit(&slot->due_ms, memory_order_relaxed) <= pl_clock_ms())
+        conn->notices |= PL_TIMEOUT;
+
+    if (conn->output.first != NULL)
+        return PL_RUN_SEND;
+    if (conn->notices != 0 || conn->has_mail)
+        return PL_RUN_PROCESS;
+    if ((slot->waits & PL_READABLE) && conn->is_readable)
+        return PL_RUN_RECEIVE;
+    return PL_WAIT;
+}
+
+static void close_conn(struct pl_slot *slot)
+{
+    struct pl_conn *conn = pl_conn_of(slot);
+    struct pl_mail *mail;
+
+    pl_conn_assert_held(conn);
+    conn->service->protocol->closed(conn);
+    pl_conn_close_door(conn);
+    pl_claim_close(&slot->claim);
+    /* The generation has ended: whoever posts from now on is refused, and what was left before
+     * goes back to its owner. */
+    while ((mail = pl_conn_take_mail(conn)) != NULL)
+        mail->drop(mail, conn);
+    pl_buffer_give(&slot->thread->cache, conn->input);
+    conn->output.cache = &slot->thread->cache;
+    pl_output_drop(&conn->output);
+    PL_COUNT(slot->thread->stats, closes);
+    pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
+}
+
+const struct pl_slot_kind pl_conn_kind = {
+    .name = "conn", .wake = wake, .run = pl_conn_run, .close = close_conn
+};
+
+bool pl_conn_note_progress(struct pl_conn *conn, int64_t *due_ms, int64_t allowed_ms, size_t bytes)
+{
+    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
+    int64_t elapsed_ms = now_ms - conn->window_ms;
+
+    *due_ms = now_ms + allowed_ms;
+    if (conn->window_bytes < UINT32_MAX - bytes)
+        conn->window_bytes += (uint32_t)bytes;
+    if (elapsed_ms < PL_RATE_WINDOW_MS)
+        return true;
+    if (conn->window_bytes < conn->service->rate_min * (uint64_t)elapsed_ms / 1000)
+        return false;
+    conn->window_ms = now_ms;
+    conn->window_bytes = 0;
+    return true;
+}
+
+uint32_t pl_conn_id(const struct pl_conn *conn)
+{
+    return conn->slot.index;
+}
+
+void *pl_conn_service_data(const struct pl_conn *conn)
+{
+    return conn->service->data;
+}
+
+void *pl_conn_state(const struct pl_conn *conn)
+{
+    return conn->state;
+}
+
+void pl_conn_set_state(struct pl_conn *conn, void *state)
+{
+    conn->state = state;
+}
+
+size_t pl_conn_message_bytes_max(const struct pl_conn *conn)
+{
+    return conn->service->message_bytes_max;
+}
+
+bool pl_conn_peer_is_done(const struct pl_conn *conn)
+{
+    return conn->is_peer_done;
+}
+
+bool pl_conn_is_draining(const struct pl_conn *conn)
+{
+    return conn->is_draining;
+}
+
+int64_t pl_conn_now_ms(const struct pl_conn *conn)
+{
+    return pl_thread_now_ms(conn->slot.thread);
+}
+
+struct pl_view pl_conn_input(const struct pl_conn *conn)
+{
+    if (conn->input == NULL)
+        return (struct pl_view){ .bytes = "", .length = 0 };
+    return pl_buffer_view(conn->input);
+}
+
+char *pl_conn_input_bytes(struct pl_conn *conn)
+{
+    PL_ASSERT(conn->input != NULL);
+    return (char *)conn->input->data + conn->input->read;
+}
+
+void pl_conn_consume(struct pl_conn *conn, size_t bytes)
+{
+    pl_conn_assert_held(conn);
+    if (bytes == 0)
+        return;
+    PL_ASSERT(conn->input != NULL && bytes <= pl_buffer_length(conn->input));
+    conn->input->read += (uint32_t)bytes;
+    if (pl_buffer_length(conn->input) == 0) {
+        conn->input->read = 0;
+        conn->input->write = 0;
+    }
+}
+
+void pl_conn_input_cut(struct pl_conn *conn, size_t offset, size_t count)
+{
+    struct pl_view input = pl_conn_input(conn);
+    char *bytes = pl_conn_input_bytes(conn);
+
+    PL_ASSERT(offset + count <= input.length);
+    memmove(bytes + offset, bytes + offset + count, input.length - offset - count);
+    conn->input->write -= (uint32_t)count;
+}
+
+int pl_conn_expect_input(struct pl_conn *conn, size_t bytes)
+{
+    PL_ASSERT(conn->input != NULL);
+    if (conn->input->size - conn->input->read >= bytes)
+        return 0;
+    if (conn->input->size >= bytes) {
+        pl_buffer_compact(conn->input);
+        return 0;
+    }
+    return pl_buffer_resize(&conn->slot.thread->cache, &conn->input, bytes);
+}
+
+struct pl_output *pl_conn_output(struct pl_conn *conn)
+{
+    pl_conn_assert_held(conn);
+    return &conn->output;
+}
+
+bool pl_conn_output_is_full(const struct pl_conn *conn)
+{
+    return conn->output.length >= PL_TURN_OUTPUT_BYTES_MAX;
+}
+
+bool pl_conn_may_continue(struct pl_conn *conn)
+{
+    struct pl_thread *thread = conn->slot.thread;
+
+    if (pl_conn_output_is_full(conn))
+        return false;
+    if (--thread->clock_countdown > 0)
+        return true;
+    thread->clock_countdown = PL_TURN_CLOCK_EVERY;
+    return thread->turn_end_ns == INT64_MAX || pl_clock_ns() < thread->turn_end_ns;
+}
+
+void pl_conn_wait_for(struct pl_conn *conn, uint32_t reasons)
+{
+    PL_ASSERT((reasons & ~(uint32_t)(PL_READABLE | PL_WRITABLE | PL_COMPLETION)) == 0);
+    conn->wanted = (uint8_t)reasons;
+}
+
+static int64_t deadline_ms(const struct pl_service *service, enum pl_deadline deadline)
+{
+    switch (deadline) {
+    case PL_DEADLINE_HEADER:
+        return service->header_ms;
+    case PL_DEADLINE_BODY:
+        return service->body_ms;
+    case PL_DEADLINE_IDLE:
+        return service->idle_ms;
+    case PL_DEADLINE_HANDLER:
+        return service->handler_ms;
+    case PL_DEADLINE_NONE:
+        break;
+    }
+    return PL_TIMER_NEVER;
+}
+
+void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline)
+{
+    int64_t allowed_ms = deadline_ms(conn->service, deadline);
+    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
+
+    conn->deadline = (uint8_t)deadline;
+    conn->read_due_ms = allowed_ms == PL_TIMER_NEVER ? PL_TIMER_NEVER : now_ms + allowed_ms;
+    if (deadline == PL_DEADLINE_BODY) {
+        conn->window_ms = now_ms;
+        conn->window_bytes = 0;
+    }
+}
+
+enum pl_deadline pl_conn_deadline(const struct pl_conn *conn)
+{
+    return (enum pl_deadline)conn->deadline;
+}
+
+void pl_conn_linger(struct pl_conn *conn)
+{
+    conn->wants_linger = true;
+}
+
+void pl_conn_note_handler(struct pl_conn *conn, struct pl_handler_note *note)
+{
+    atomic_store_explicit(&conn->slot.thread->handler_note, note, memory_order_relaxed);
+}
+
+void pl_conn_count_request(struct pl_conn *conn)
+{
+    PL_COUNT(conn->slot.thread->stats, requests);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A datagram socket as a slot: one claim, a batch of datagrams per turn. */
+#ifndef PL_CONN_DATAGRAM_SLOT_H
+#define PL_CONN_DATAGRAM_SLOT_H
+
+#include "engine_ops.h"
+#include "service.h"
+
+struct pl_datagram_batch;
+
+struct pl_datagram_slot {
+    struct pl_slot slot;
+    struct pl_service *service;      /* borrowed */
+    struct pl_datagram_batch *batch; /* owned */
+};
+
+/* Makes a datagram socket of a held slot; takes over the descriptor. Errors: -ENOMEM. */
+PL_MUST_CHECK int pl_datagram_slot_open(struct pl_datagram_slot *datagrams,
+                                        struct pl_service *service, int fd);
+
+#endif

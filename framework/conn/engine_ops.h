@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one table through which slots reach upwards; dispatch/engine.c fills it. */
+#ifndef PL_CONN_ENGINE_OPS_H
+#define PL_CONN_ENGINE_OPS_H
+
+#include "slot_table.h"
+
+#include <paceline/error.h>
+
+struct pl_service;
+
+struct pl_engine_ops {
+    /* any: takes over a held slot that has something to do */
+    void (*ready)(struct pl_engine *engine, struct pl_slot *slot);
+    /* holder: the slot's generation has ended; closes its descriptor and gives the slot back */
+    void (*release)(struct pl_engine *engine, struct pl_slot *slot);
+    /* any: may another connection be opened? `will_wait`: if not, a completion is posted to the
+     * acceptors as soon as one may */
+    bool (*has_room)(struct pl_engine *engine, bool will_wait);
+    /* holder of an acceptor: makes a connection of the descriptor and lets it go, or closes it */
+    void (*adopt)(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
+                  int fd);
+    /* holder: a precise deadline, replacing the one before; PL_TIMER_NEVER: none. -ENOMEM */
+    int (*arm_timer)(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
+};
+
+/* The part of an engine that slots see; it stands at the engine's beginning. */
+struct pl_engine_face {
+    const struct pl_engine_ops *ops;
+    struct pl_slot_table table;
+};
+
+static inline struct pl_engine_face *pl_engine_face_of(struct pl_engine *engine)
+{
+    return (struct pl_engine_face *)(void *)engine;
+}
+
+/* Wins the slot of a token for `why`. Thread: any. */
+static inline enum pl_claim pl_slot_claim(struct pl_slot *slot, uint64_t token, uint32_t why,
+                                          uint32_t *ret_reasons)
+{
+    return pl_claim_try(&slot->claim, (uint32_t)(token >> 32), why, ret_reasons);
+}
+
+/* Turns won reasons into where the turn begins and hands the slot to the engine. Thread: the
+ * winner, whoever it is. */
+static inline void pl_slot_wake(struct pl_slot *slot, uint32_t reasons)
+{
+    slot->next = (uint8_t)slot->kind->wake(slot, reasons);
+    pl_engine_face_of(slot->engine)->ops->ready(slot->engine, slot);
+}
+
+#endif

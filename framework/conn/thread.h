@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a thread brings to a turn: its statistics, its cache of buffers, its look at the clock and
+ * its budget. Passed in, never found through a global.
+ */
+#ifndef PL_CONN_THREAD_H
+#define PL_CONN_THREAD_H
+
+#include "buffer_pool.h"
+#include "stats_block.h"
+
+#include <paceline/conn.h>
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+struct pl_job;
+
+struct pl_thread {
+    char name[16];            /* as the kernel shows it */
+    struct pl_engine *engine; /* borrowed */
+    struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
+    struct pl_buffer_cache cache;
+    uint32_t index; /* in its thread set */
+
+    /* Its own thread only: the turn. */
+    int64_t now_ns;           /* the clock at the beginning of the turn */
+    int64_t turn_end_ns;      /* INT64_MAX: no budget */
+    size_t turn_input_left;   /* bytes */
+    size_t turn_output_left;  /* bytes */
+    uint32_t clock_countdown; /* requests until the next look at the clock */
+    struct pl_job *job; /* owned: to be run after the settle, or NULL; see job.c */
+    bool has_declared_blocking; /* the turn's handler said that it blocks */
+
+    /* Written by its own thread, read by whoever names a stuck one: the last handler of the
+     * turn, borrowed, or NULL. */
+    _Atomic(struct pl_handler_note *) handler_note;
+
+    /* The thread set: a follower sleeps on its own semaphore; idle_next is guarded by the set's
+     * lock. */
+    sem_t wake;
+    struct pl_thread *idle_next;
+    bool is_idle;      /* stands on the stack of followers; guarded by the set's lock */
+    pthread_t id;
+    _Atomic bool is_running; /* false when it has left its loop */
+};
+
+/* Makes pl_blocking_begin() of this thread count here. Thread: its own, once. */
+void pl_thread_enter(struct pl_thread *thread);
+
+/* Runs the job that the last turn left behind, if any. Thread: its own, holding nothing. */
+void pl_thread_run_job(struct pl_thread *thread);
+
+static inline int64_t pl_thread_now_ms(const struct pl_thread *thread)
+{
+    return thread->now_ns / 1000000 + 1;
+}
+
+static inline void pl_thread_set_role(struct pl_thread *thread, enum pl_role role)
+{
+    atomic_store_explicit(&thread->stats->role, (uint32_t)role, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include "alloc.h"
+#include "assert.h"
+#include "clock.h"
+#include "conn.h"
+#include "datagram_slot.h"
+#include "engine_timers.h"
+#include "socket.h"
+#include "waker.h"
+
+#include <paceline/log.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Tokens that name no slot. */
+#define TOKEN_WAKER UINT64_MAX
+#define TOKEN_STOP  (UINT64_MAX - 1)
+#define TOKEN_TIMER (UINT64_MAX - 2)
+
+/* ---- what slots ask of the engine ---------------------------------------------------------- */
+
+/* From threads that are not the model's: it must not end while one of them is inside it. Without
+ * a model the slot stands in the ring, held, until there is one or the engine closes. */
+static void ready(struct pl_engine *engine, struct pl_slot *slot)
+{
+    pthread_mutex_lock(&engine->model_lock);
+    if (engine->model != NULL)
+        engine->model->ops->ready(engine->model, NULL, slot);
+    else
+        pl_ready_ring_append(&engine->ring, slot);
+    pthread_mutex_unlock(&engine->model_lock);
+}
+
+static bool has_room(struct pl_engine *engine, bool will_wait)
+{
+    if (will_wait)
+        atomic_store(&engine->quota->is_awaited, true);
+    return atomic_load(&engine->quota->used) < engine->quota->max;
+}
+
+static void claim_acceptors(struct pl_engine *engine, uint32_t why)
+{
+    for (uint32_t i = 0; i < engine->acceptors_count; i++) {
+        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, engine->acceptors[i]);
+        uint32_t reasons;
+
+        if (pl_slot_claim(slot, engine->acceptor_tokens[i], why, &reasons) == PL_CLAIM_WON)
+            pl_slot_wake(slot, reasons);
+    }
+}
+
+/* Room appeared: whoever waits for it, in whichever engine, looks again. */
+static void say_that_there_is_room(struct pl_conn_quota *quota)
+{
+    if (!atomic_load(&quota->is_awaited))
+        return;
+    atomic_store(&quota->is_awaited, false);
+    for (uint32_t i = 0; i < quota->engines_count; i++)
+        if (!atomic_load(&quota->engines[i]->is_draining))
+            claim_acceptors(quota->engines[i], PL_COMPLETION);
+}
+
+static void release(struct pl_engine *engine, struct pl_slot *slot)
+{
+    bool is_conn = slot->kind == &pl_conn_kind;
+
+    pl_engine_cancel_timer(engine, slot);
+    pl_close_fd(&slot->handle.fd);
+    pl_slot_table_give(&engine->face.table, slot);
+    if (is_conn) {
+        atomic_fetch_sub(&engine->conns_open, 1);
+        atomic_fetch_sub(&engine->quota->used, 1);
+        say_that_there_is_room(engine->quota);
+    }
+    atomic_fetch_sub(&engine->slots_open, 1);
+}
+
+static struct pl_slot *take_slot(struct pl_engine *engine)
+{
+    struct pl_slot *slot = pl_slot_table_take(&engine->face.table);
+
+    if (slot == NULL)
+        return NULL;
+    slot->engine = engine;
+    slot->arming = engine->settings.arming;
+    atomic_fetch_add(&engine->slots_open, 1);
+    return slot;
+}
+
+static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
+                  int fd)
+{
+    struct pl_slot *slot = take_slot(engine);
+
+    if (slot == NULL) {
+        PL_COUNT(thread->stats, accepts_refused);
+        pl_close_fd(&fd);
+        return;
+    }
+    PL_COUNT(thread->stats, accepts);
+    atomic_fetch_add(&engine->quota->used, 1);
+    atomic_fetch_add(&engine->conns_open, 1);
+    pl_conn_adopt_fd(pl_conn_of(slot), service, fd, thread);
+    pl_engine_watch_deadline(engine, slot);
+    /* No stage is allowed: the turn only finds out what to wait for. */
+    pl_settle(thread, slot, slot->kind->run(slot, 0));
+}
+
+static const struct pl_engine_ops engine_ops = { .ready = ready,
+                                                 .release = release,
+                                                 .has_room = has_room,
+                                                 .adopt = adopt,
+                                                 .arm_timer = pl_engine_arm_timer };
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static int open_kernel_side(struct pl_engine *engine)
+{
+    int err = pl_handle_set_open(&engine->set);
+
+    if (err == 0)
+        err = pl_waker_open(&engine->waker_fd);
+    if (err == 0)
+        err = pl_handle_set_watch(&engine->set, engine->waker_fd, TOKEN_WAKER, true);
+    if (err == 0)
+        err = pl_engine_timers_open(engine);
+    if (err == 0)
+        err = pl_handle_set_watch(&engine->set, engine->timer_fd, TOKEN_TIMER, true);
+    return err;
+}
+
+static void close_kernel_side(struct pl_engine *engine)
+{
+    pl_engine_timers_close(engine);
+    pl_close_fd(&engine->waker_fd);
+    pl_close_fd(&engine->stop_fd);
+    pl_handle_set_close(&engine->set);
+}
+
+int pl_engine_open(struct pl_engine *engine, const struct pl_engine_settings *settings,
+                   struct pl_buffer_pool *pool, struct pl_conn_quota *quota,
+                   struct pl_error *error)
+{
+    int err;
+
+    memset(engine, 0, sizeof(*engine));
+    engine->face.ops = &engine_ops;
+    engine->settings = *settings;
+    engine->pool = pool;
+    engine->quota = quota;
+    engine->set.epoll_fd = engine->waker_fd = engine->stop_fd = engine->timer_fd = -1;
+    engine->shortest_ms = PL_LINGER_MS;
+    pthread_mutex_init(&engine->model_lock, NULL);
+    pl_ready_ring_init(&engine->ring);
+    err = pl_slot_table_open(&engine->face.table, settings->slots_max);
+    if (err < 0)
+        goto deinit_ring;
+    err = open_kernel_side(engine);
+    if (err < 0)
+        goto close_kernel;
+    snprintf(engine->control.name, sizeof(engine->control.name), "control");
+    err = pl_engine_prepare_thread(engine, &engine->control, 0);
+    if (err < 0)
+        goto close_kernel;
+    PL_ASSERT(quota->engines_count < PL_SERVICES_MAX);
+    quota->engines[quota->engines_count++] = engine;
+    return 0;
+
+close_kernel:
+    close_kernel_side(engine);
+    pl_slot_table_close(&engine->face.table);
+deinit_ring:
+    pl_ready_ring_deinit(&engine->ring);
+    pthread_mutex_destroy(&engine->model_lock);
+    return pl_error_set(error, EX_OSERR, err, "engine %s: cannot be opened: errno %d",
+                        settings->name, -err);
+}
+
+/* The control thread holds what nobody else runs any more. */
+static void close_remaining_slots(struct pl_engine *engine)
+{
+    struct pl_slot_table *table = &engine->face.table;
+    uint32_t used_max = atomic_load(&table->used_max);
+
+    while (pl_ready_ring_take(&engine->ring) != NULL)
+        ;
+    for (uint32_t i = 0; i < used_max; i++) {
+        struct pl_slot *slot = pl_slot_table_at(table, i);
+        uint64_t word = atomic_load(&slot->claim);
+        uint32_t reasons;
+
+        if (slot->engine == NULL)
+            continue;
+        if (!pl_claim_is_held(&slot->claim) &&
+            pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN,
+                          &reasons) != PL_CLAIM_WON)
+            continue;
+        slot->thread = &engine->control;
+        slot->kind->close(slot);
+    }
+}
+
+void pl_engine_close(struct pl_engine *engine)
+{
+    PL_ASSERT(engine->model == NULL);
+    atomic_store(&engine->is_draining, true);
+    close_remaining_slots(engine);
+    pl_buffer_cache_deinit(&engine->control.cache);
+    close_kernel_side(engine);
+    pl_slot_table_close(&engine->face.table);
+    pl_ready_ring_deinit(&engine->ring);
+    pthread_mutex_destroy(&engine->model_lock);
+    for (uint32_t i = 0; i < engine->blocks_count; i++)
+        pl_free(engine->blocks[i]);
+    pl_free(engine->blocks);
+}
+
+static int ensure_block(struct pl_engine *engine, uint32_t index)
+{
+    while (engine->blocks_count <= index) {
+        struct pl_stats_block **blocks =
+            pl_alloc((engine->blocks_count + 1) * sizeof(*engine->blocks));
+        struct pl_stats_block *block = pl_alloc(sizeof(*block));
+
+        if (blocks == NULL || block == NULL) {
+            pl_free(blocks);
+            pl_free(block);
+            return -ENOMEM;
+        }
+        atomic_store(&block->role, PL_ROLES_COUNT);
+        if (engine->blocks_count > 0)
+            memcpy(blocks, engine->blocks, engine->blocks_count * sizeof(*blocks));
+        blocks[engine->blocks_count] = block;
+        pl_free(engine->blocks);
+        engine->blocks = blocks;
+        engine->blocks_count++;
+    }
+    return 0;
+}
+
+int pl_engine_prepare_thread(struct pl_engine *engine, struct pl_thread *thread, uint32_t block)
+{
+    int err = ensure_block(engine, block);
+
+    if (err < 0)
+        return err;
+    thread->engine = engine;
+    thread->stats = engine->blocks[block];
+    thread->now_ns = pl_clock_ns();
+    pl_buffer_cache_init(&thread->cache, engine->pool, thread->stats);
+    return 0;
+}
+
+static void note_shortest(struct pl_engine *engine, const struct pl_service *service)
+{
+    int64_t shortest_ms = pl_service_shortest_ms(service);
+
+    if (shortest_ms < engine->shortest_ms)
+        engine->shortest_ms = shortest_ms;
+}
+
+int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd,
+                     bool is_datagram)
+{
+    struct pl_slot *slot = take_slot(engine);
+    int err;
+
+    if (slot == NULL || engine->acceptors_count == PL_LISTENERS_MAX) {
+        pl_close_fd(&fd);
+        err = -ENOBUFS;
+        goto give_slot;
+    }
+    slot->thread = &engine->control;
+    err = is_datagram ? pl_datagram_slot_open((struct pl_datagram_slot *)(void *)slot, service, fd)
+                      : pl_acceptor_open((struct pl_acceptor *)(void *)slot, service, fd);
+    if (err < 0) {
+        pl_close_fd(&slot->handle.fd);
+        goto give_slot;
+    }
+    engine->acceptors[engine->acceptors_count] = slot->index;
+    engine->acceptor_tokens[engine->acceptors_count] = slot->handle.token;
+    engine->acceptors_count++;
+    note_shortest(engine, service);
+    return 0;
+
+give_slot:
+    if (slot != NULL) {
+        pl_claim_close(&slot->claim);
+        atomic_fetch_sub(&engine->slots_open, 1);
+        pl_slot_table_give(&engine->face.table, slot);
+    }
+    return err;
+}
+
+static int open_stop(struct pl_engine *engine)
+{
+    int err = pl_waker_open(&engine->stop_fd);
+
+    return err < 0 ? err : pl_handle_set_watch(&engine->set, engine->stop_fd, TOKEN_STOP, false);
+}
+
+/* Listeners are armed last: the first connection finds every thread in place. */
+static void arm_listeners(struct pl_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->acceptors_count; i++) {
+        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, engine->acceptors[i]);
+
+        slot->waits = PL_READABLE;
+        pl_settle(&engine->control, slot, PL_WAIT);
+    }
+}
+
+int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
+{
+    const struct pl_model_ops *ops = engine->settings.model;
+    int err = open_stop(engine);
+
+    if (err < 0)
+        goto close_stop;
+    err = ops->open(engine, &engine->settings.model_settings, &engine->model);
+    if (err < 0)
+        goto close_stop;
+    err = ops->start(engine->model);
+    if (err < 0)
+        goto close_model;
+    arm_listeners(engine);
+    return 0;
+
+close_model:
+    ops->close(engine->model);
+    engine->model = NULL;
+close_stop:
+    pl_close_fd(&engine->stop_fd);
+    return pl_error_set(error, EX_OSERR, err, "engine %s: model %s cannot be started: errno %d",
+                        engine->settings.name, ops->name, -err);
+}
+
+void pl_engine_drain(struct pl_engine *engine)
+{
+    struct pl_slot_table *table = &engine->face.table;
+
+    atomic_store(&engine->is_draining, true);
+    for (uint32_t i = 0; i < atomic_load(&table->used_max); i++) {
+        struct pl_slot *slot = pl_slot_table_at(table, i);
+        uint64_t word = atomic_load(&slot->claim);
+        uint32_t reasons;
+
+        if (pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN,
+                          &reasons) == PL_CLAIM_WON)
+            pl_slot_wake(slot, reasons);
+    }
+}
+
+bool pl_engine_is_empty(struct pl_engine *engine)
+{
+    return atomic_load(&engine->slots_open) == 0;
+}
+
+uint32_t pl_engine_stop(struct pl_engine *engine, int64_t deadline_ms)
+{
+    struct pl_model *model = engine->model;
+    uint32_t left;
+
+    if (model == NULL)
+        return 0;
+    model->ops->stop(model);
+    pl_waker_wake(engine->stop_fd);
+    left = model->ops->join(model, deadline_ms);
+    if (left > 0)
+        return left;
+    pthread_mutex_lock(&engine->model_lock);
+    engine->model = NULL;
+    pthread_mutex_unlock(&engine->model_lock);
+    model->ops->close(model);
+    pl_close_fd(&engine->stop_fd);
+    return 0;
+}
+
+void pl_engine_stats(struct pl_engine *engine, struct pl_stats *stats)
+{
+    for (uint32_t i = 0; i < engine->blocks_count; i++) {
+        uint32_t role = atomic_load(&engine->blocks[i]->role);
+
+        pl_stats_merge(stats, engine->blocks[i]);
+        if (role < PL_ROLES_COUNT)
+            stats->threads[role]++;
+    }
+    stats->conns_open += atomic_load(&engine->conns_open);
+    stats->queue_depth += pl_ready_ring_count(&engine->ring);
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+static void win(struct pl_engine *engine, struct pl_thread *thread, const struct pl_event *event,
+                struct pl_slot_queue *won)
+{
+    struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)event->token);
+    uint32_t reasons;
+
+    if (slot == NULL)
+        return;
+    switch (pl_slot_claim(slot, event->token, event->reasons, &reasons)) {
+    case PL_CLAIM_WON:
+        slot->next = (uint8_t)slot->kind->wake(slot, reasons);
+        pl_slot_queue_append(won, slot);
+        break;
+    case PL_CLAIM_NOTED:
+        PL_COUNT(thread->stats, events_noted);
+        break;
+    case PL_CLAIM_STALE:
+        PL_COUNT(thread->stats, events_stale);
+        break;
+    }
+}
+
+void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
+                    int timeout_ms, struct pl_slot_queue *won)
+{
+    struct pl_event events[PL_EVENTS_MAX];
+    size_t count;
+
+    PL_COUNT(thread->stats, polls);
+    count = pl_handle_set_wait(&engine->set, events, events_max, timeout_ms);
+    PL_COUNT_BY(thread->stats, events, count);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].token == TOKEN_TIMER)
+            pl_engine_fire_timers(engine, won);
+        else if (events[i].token != TOKEN_WAKER && events[i].token != TOKEN_STOP)
+            win(engine, thread, &events[i], won);
+    }
+}

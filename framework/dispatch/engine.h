@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: handle set, ready ring, timers, listeners and connections of the services that share
+ * a model. It outlives every model; a model brings threads and a loop.
+ *
+ *                    ┌───────────── engine ──────────────┐
+ *     kernel ─event─▶│ claim ─▶ [ready ring] ─▶ turn     │─▶ settle ─▶ armed, parked, ring, closed
+ *     timers ───────▶│                          ▲        │
+ *     other threads ▶│ post ────────────────────┘ model  │
+ *                    └───────────────────────────────────┘
+ */
+#ifndef PL_DISPATCH_ENGINE_H
+#define PL_DISPATCH_ENGINE_H
+
+#include "acceptor.h"
+#include "buffer_pool.h"
+#include "engine_ops.h"
+#include "model.h"
+#include "ready_ring.h"
+#include "timers.h"
+
+#include <paceline/limits.h>
+#include <paceline/stats.h>
+
+/* How many connections may be open; shared by the engines of one server. */
+struct pl_conn_quota {
+    uint32_t max;
+    _Atomic uint32_t used;
+    _Atomic bool is_awaited; /* an acceptor waits for room */
+
+    /* Written in setup: whose acceptors may wait. */
+    struct pl_engine *engines[PL_SERVICES_MAX];
+    uint32_t engines_count;
+};
+
+struct pl_engine_settings {
+    const char *name; /* borrowed */
+    const struct pl_arming *arming;
+    int64_t turn_ns;   /* 0: no bound in time */
+    size_t turn_bytes; /* 0: no bound in bytes */
+    uint32_t slots_max;
+    const struct pl_model_ops *model;
+    struct pl_model_settings model_settings;
+};
+
+struct pl_engine {
+    struct pl_engine_face face; /* first */
+    struct pl_engine_settings settings;
+    struct pl_buffer_pool *pool;  /* borrowed from the server */
+    struct pl_conn_quota *quota;  /* borrowed from the server */
+    pthread_mutex_t model_lock;   /* guards model against threads that are not its own */
+    struct pl_model *model;       /* owned; NULL before start and after stop */
+
+    struct pl_handle_set set;
+    struct pl_ready_ring ring;
+    int waker_fd; /* ends one wait */
+    int stop_fd;  /* ends every wait from its first wake on */
+
+    /* Deadlines. */
+    pthread_mutex_t timers_lock; /* guards the four below and every slot's timer */
+    struct pl_timer_wheel wheel;
+    struct pl_timer_heap heap;
+    int timer_fd;
+    int64_t timer_due_ms; /* what timer_fd is set to */
+    int64_t shortest_ms;  /* of all services: no new deadline is due sooner */
+
+    /* Written in setup, read by any thread. */
+    struct pl_stats_block **blocks; /* owned; a block per thread, kept beyond the thread */
+    uint32_t blocks_count;
+    uint32_t acceptors[PL_LISTENERS_MAX]; /* slots */
+    uint64_t acceptor_tokens[PL_LISTENERS_MAX];
+    uint32_t acceptors_count;
+    struct pl_thread control; /* for turns run by the control thread */
+
+    _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
+    _Atomic uint32_t conns_open;
+    _Atomic bool is_draining;
+};
+
+/* Errors: negative errno with a sentence; nothing is left behind. Thread: setup. */
+PL_MUST_CHECK int pl_engine_open(struct pl_engine *engine,
+                                 const struct pl_engine_settings *settings,
+                                 struct pl_buffer_pool *pool, struct pl_conn_quota *quota,
+                                 struct pl_error *error);
+/* Closes what is left; no model may run. */
+void pl_engine_close(struct pl_engine *engine);
+
+/* Adds a listening or datagram socket; takes it over also on failure. Thread: setup. */
+PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd,
+                                   bool is_datagram);
+
+/* Opens the settings' model and starts its threads; arms the listeners. Thread: control. */
+PL_MUST_CHECK int pl_engine_start(struct pl_engine *engine, struct pl_error *error);
+/* Asks every slot to come to its end: listeners close, idle connections too, others after their
+ * exchange. Thread: control. */
+void pl_engine_drain(struct pl_engine *engine);
+/* True when no slot is left. Thread: any. */
+bool pl_engine_is_empty(struct pl_engine *engine);
+/* Ends the model's threads; returns how many have not left by the deadline. Thread: control. */
+uint32_t pl_engine_stop(struct pl_engine *engine, int64_t deadline_ms);
+
+/* Adds this engine's figures to `stats`. Thread: any. */
+void pl_engine_stats(struct pl_engine *engine, struct pl_stats *stats);
+
+/* ---- for models ---------------------------------------------------------------------------- */
+
+/* Statistics, buffers and name for one thread. Errors: -ENOMEM. Thread: control. */
+PL_MUST_CHECK int pl_engine_prepare_thread(struct pl_engine *engine, struct pl_thread *thread,
+                                           uint32_t block);
+
+/*
+ * Waits for the kernel: at most `events_max` events, at most `timeout_ms` (-1: without end). Every
+ * slot that was won stands in *won, held by the caller. Thread: the one that waits.
+ */
+void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
+                    int timeout_ms, struct pl_slot_queue *won);
+
+/* Runs one turn of a held slot, as far as `stages` allows; what it returns is either a stage for
+ * another thread or goes to pl_settle(). Thread: the holder. */
+enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_t stages);
+/* After the slot was let go or handed over: a handler that may block and whose connection is
+ * parked runs now. */
+void pl_turn_end(struct pl_thread *thread);
+
+/* The one place that turns pl_next into arm, ready ring or close; see settle.c. The slot is dead
+ * to the caller afterwards. Thread: the holder. */
+void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next);
+
+#endif

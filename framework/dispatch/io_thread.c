@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io_thread.h"
+
+#include "alloc.h"
+#include "assert.h"
+#include "conn.h"
+#include "waker.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- the I/O thread ------------------------------------------------------------------------ */
+
+static void publish(struct pl_io_model *model, struct pl_thread *thread)
+{
+    if (model->to_queue.first == NULL)
+        return;
+    pl_ready_ring_append_all(&model->base.engine->ring, &model->to_queue);
+    (void)pl_thread_set_wake_one(&model->workers, thread);
+}
+
+static uint32_t queue_depth(struct pl_io_model *model)
+{
+    return pl_ready_ring_count(&model->base.engine->ring) + model->to_queue.count;
+}
+
+static void take_inbox(struct pl_io_model *model)
+{
+    if (atomic_load(&model->inbox_count) == 0)
+        return;
+    pthread_mutex_lock(&model->inbox_lock);
+    pl_slot_queue_move_all(&model->events, &model->inbox);
+    atomic_store(&model->inbox_count, 0);
+    pthread_mutex_unlock(&model->inbox_lock);
+    for (struct pl_slot *slot = model->events.first; slot != NULL; slot = slot->ready_next)
+        slot->queued = false;
+}
+
+/* Below half of its bound the queue takes again what stalled. */
+static void take_stalled(struct pl_io_model *model)
+{
+    if (model->stalled.first == NULL || queue_depth(model) > model->settings.queue_max / 2)
+        return;
+    pl_slot_queue_move_all(&model->events, &model->stalled);
+    atomic_store(&model->is_stalled, false);
+}
+
+struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
+{
+    struct pl_slot *slot = pl_slot_queue_take(&model->events);
+    bool is_awaited;
+
+    if (slot != NULL)
+        return slot;
+    publish(model, thread);
+    pl_thread_set_role(thread, PL_ROLE_LEADER);
+    /* Asleep is said before the last look: a poster sees it, or the look sees what it posted. */
+    atomic_store(&model->is_io_asleep, true);
+    is_awaited = atomic_load(&model->inbox_count) > 0 ||
+                 (model->stalled.first != NULL &&
+                  queue_depth(model) <= model->settings.queue_max / 2);
+    pl_engine_poll(model->base.engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &model->events);
+    atomic_store(&model->is_io_asleep, false);
+    take_inbox(model);
+    take_stalled(model);
+    return pl_slot_queue_take(&model->events);
+}
+
+static void wake_io(struct pl_io_model *model)
+{
+    if (atomic_exchange(&model->is_io_asleep, false))
+        pl_waker_wake(model->base.engine->waker_fd);
+}
+
+bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
+                       uint32_t *stages)
+{
+    bool brings_work = slot->next == PL_RUN_RECEIVE || slot->next == PL_RUN_ACCEPT;
+
+    if (!brings_work || model->worker_stages == 0 ||
+        queue_depth(model) < model->settings.queue_max)
+        return true;
+    PL_COUNT(thread->stats, queue_full);
+    if (model->settings.queue_full == PL_QUEUE_FULL_REFUSE && slot->kind == &pl_conn_kind) {
+        *stages |= PL_STAGE_RECEIVE | PL_STAGE_FRAME | PL_STAGE_REFUSE | PL_STAGE_SEND;
+        return true;
+    }
+    pl_slot_queue_append(&model->stalled, slot);
+    atomic_store(&model->is_stalled, true);
+    return false;
+}
+
+void pl_io_queue(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot)
+{
+    PL_COUNT(thread->stats, queued);
+    pl_slot_queue_append(&model->to_queue, slot);
+}
+
+/* ---- workers ------------------------------------------------------------------------------- */
+
+static bool has_work(void *context)
+{
+    struct pl_io_model *model = context;
+
+    return pl_ready_ring_count(&model->base.engine->ring) > 0;
+}
+
+struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thread)
+{
+    struct pl_slot *slot = pl_ready_ring_take(&model->base.engine->ring);
+
+    if (slot == NULL) {
+        pl_thread_set_park(&model->workers, thread, has_work, model);
+        return NULL;
+    }
+    if (has_work(model))
+        (void)pl_thread_set_wake_one(&model->workers, thread);
+    if (atomic_load(&model->is_stalled) &&
+        pl_ready_ring_count(&model->base.engine->ring) <= model->settings.queue_max / 2)
+        wake_io(model);
+    return slot;
+}
+
+void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot)
+{
+    PL_ASSERT(!slot->queued);
+    slot->queued = true;
+    pthread_mutex_lock(&model->inbox_lock);
+    pl_slot_queue_append(&model->inbox, slot);
+    atomic_store(&model->inbox_count, model->inbox.count);
+    pthread_mutex_unlock(&model->inbox_lock);
+    wake_io(model);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+/* Work for workers goes to the ready ring; all else is the I/O thread's. */
+void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct pl_slot *slot)
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+    bool is_for_workers = pl_next_is_stage((enum pl_next)slot->next) &&
+                          (model->worker_stages & (1u << slot->next)) != 0;
+
+    if (!is_for_workers) {
+        pl_io_hand_back(model, slot);
+        return;
+    }
+    pl_ready_ring_append(&base->engine->ring, slot);
+    (void)pl_thread_set_wake_one(&model->workers,
+                                 thread == &base->engine->control ? NULL : thread);
+}
+
+int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
+                     const struct pl_model_settings *settings, uint32_t io_stages,
+                     uint32_t worker_stages, struct pl_model **ret_model)
+{
+    struct pl_io_model *model = pl_alloc(sizeof(*model));
+    int err;
+
+    if (model == NULL)
+        return -ENOMEM;
+    model->base.ops = ops;
+    model->base.engine = engine;
+    model->settings = *settings;
+    model->io_stages = io_stages;
+    model->worker_stages = worker_stages;
+    pthread_mutex_init(&model->inbox_lock, NULL);
+    err = pl_thread_set_init(&model->io, engine, "io", 1, 1);
+    if (err < 0)
+        goto free_model;
+    err = pl_thread_set_init(&model->workers, engine, "worker", settings->threads, 2);
+    if (err < 0)
+        goto deinit_io;
+    *ret_model = &model->base;
+    return 0;
+
+deinit_io:
+    pl_thread_set_deinit(&model->io);
+free_model:
+    pthread_mutex_destroy(&model->inbox_lock);
+    pl_free(model);
+    return err;
+}
+
+int pl_io_model_start(struct pl_model *base, void *(*io_main)(void *),
+                      void *(*worker_main)(void *))
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+    int err = pl_thread_set_start(&model->workers, worker_main);
+
+    if (err < 0)
+        return err;
+    err = pl_thread_set_start(&model->io, io_main);
+    if (err < 0) {
+        pl_thread_set_stop(&model->workers);
+        (void)pl_thread_set_join(&model->workers, INT64_MAX);
+    }
+    return err;
+}
+
+void pl_io_model_stop(struct pl_model *base)
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+
+    pl_thread_set_stop(&model->workers);
+    pl_thread_set_stop(&model->io);
+}
+
+uint32_t pl_io_model_join(struct pl_model *base, int64_t deadline_ms)
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+
+    return pl_thread_set_join(&model->io, deadline_ms) +
+           pl_thread_set_join(&model->workers, deadline_ms);
+}
+
+void pl_io_model_close(struct pl_model *base)
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+
+    pl_thread_set_deinit(&model->workers);
+    pl_thread_set_deinit(&model->io);
+    pthread_mutex_destroy(&model->inbox_lock);
+    pl_free(model);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ready ring: held slots with work that no kernel event will announce. An intrusive list with
+ * each slot in it at most once, so it cannot overflow; a queue model bounds what it appends.
+ *
+ * Its count is written and read sequentially consistent: a thread that goes to sleep looks at it
+ * after it said so, an appender looks for sleepers after it appended, and one of the two sees the
+ * other.
+ */
+#ifndef PL_DISPATCH_READY_RING_H
+#define PL_DISPATCH_READY_RING_H
+
+#include "slot.h"
+
+#include <pthread.h>
+
+struct pl_ready_ring {
+    pthread_mutex_t lock; /* guards queue; never held across anything but a link */
+    struct pl_slot_queue queue;
+    _Atomic uint32_t count;
+};
+
+void pl_ready_ring_init(struct pl_ready_ring *ring);
+void pl_ready_ring_deinit(struct pl_ready_ring *ring);
+/* Thread: any; takes over a held slot. */
+void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot);
+void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots);
+/* The oldest, now held by the caller, or NULL. Thread: any. */
+struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring);
+
+static inline uint32_t pl_ready_ring_count(struct pl_ready_ring *ring)
+{
+    return atomic_load(&ring->count);
+}
+
+#endif

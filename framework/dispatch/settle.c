@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Letting go: the one place that turns pl_next into arm, ready ring or close.
+ *
+ *     PL_WAIT   arm in the handle set ─▶ release the claim
+ *                    └ something came meanwhile: still held ─▶ ready ring
+ *     PL_AGAIN  ready ring
+ *     PL_CLOSE  the kind's close
+ *
+ * The handle is armed while the slot is still held: an event that comes at once meets a held slot,
+ * leaves its pending bit, and the release finds it. So nothing is touched after the release, and
+ * no descriptor is armed that somebody else might have closed.
+ */
+#include "engine.h"
+
+#include "assert.h"
+
+#include <paceline/log.h>
+
+#include <string.h>
+
+static void wait(struct pl_thread *thread, struct pl_slot *slot)
+{
+    struct pl_engine *engine = slot->engine;
+    uint32_t reasons;
+
+    if (!slot->is_unwatched) {
+        int err = pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits);
+
+        if (err < 0) {
+            PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed (errno %d), closing",
+                         slot->kind->name, slot->index, -err);
+            slot->kind->close(slot);
+            return;
+        }
+    }
+    if (pl_claim_release(&slot->claim, slot->waits, &reasons))
+        return;
+    slot->next = (uint8_t)slot->kind->wake(slot, reasons);
+    engine->model->ops->ready(engine->model, thread, slot);
+}
+
+void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next)
+{
+    PL_ASSERT_SLOW(pl_claim_is_held(&slot->claim));
+    slot->thread = thread;
+    switch (next) {
+    case PL_WAIT:
+        wait(thread, slot);
+        break;
+    case PL_AGAIN:
+        PL_COUNT(thread->stats, turns_cut);
+        slot->engine->model->ops->ready(slot->engine->model, thread, slot);
+        break;
+    case PL_CLOSE:
+        slot->kind->close(slot);
+        break;
+    case PL_RUN_ACCEPT:
+    case PL_RUN_RECEIVE:
+    case PL_RUN_PROCESS:
+    case PL_RUN_SEND:
+        PL_ASSERT(!"a stage is run or handed over, not settled");
+    }
+}

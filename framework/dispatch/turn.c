@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn: its clock, its budget, its statistics, and a word about handlers that block unsaid. */
+#include "engine.h"
+
+#include "clock.h"
+
+#include <paceline/log.h>
+
+/* Longer than any handler that only computes should take; it blocked, or it should say so. */
+#define SLOW_HANDLER_NS 20000000
+
+static void begin(struct pl_thread *thread)
+{
+    const struct pl_engine_settings *settings = &thread->engine->settings;
+
+    thread->now_ns = pl_clock_ns();
+    thread->turn_end_ns = settings->turn_ns == 0 ? INT64_MAX : thread->now_ns + settings->turn_ns;
+    thread->turn_input_left = settings->turn_bytes == 0 ? SIZE_MAX : settings->turn_bytes;
+    thread->turn_output_left = PL_TURN_OUTPUT_BYTES_MAX;
+    thread->clock_countdown = PL_TURN_CLOCK_EVERY;
+    thread->has_declared_blocking = false;
+    atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
+    pl_thread_set_role(thread, PL_ROLE_PROCESSING);
+    PL_COUNT(thread->stats, turns);
+}
+
+static void name_slow_handler(struct pl_thread *thread, int64_t took_ns)
+{
+    struct pl_handler_note *note =
+        atomic_load_explicit(&thread->handler_note, memory_order_relaxed);
+
+    if (took_ns < SLOW_HANDLER_NS || note == NULL || thread->has_declared_blocking)
+        return;
+    PL_COUNT(thread->stats, blocking_undeclared);
+    if (!atomic_exchange(&note->is_named, true))
+        PL_LOG(PL_LOG_WARNING,
+               "handler %s kept thread %s for %lld ms without saying that it may block "
+               "(.may_block, pl_blocking_begin)",
+               note->name, thread->name, (long long)(took_ns / 1000000));
+}
+
+enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_t stages)
+{
+    enum pl_next next;
+    int64_t took_ns;
+
+    begin(thread);
+    if (slot->queued_us != 0) {
+        int64_t waited_us = thread->now_ns / 1000 - slot->queued_us;
+
+        pl_stats_record(thread->stats, PL_HISTOGRAM_queue_wait_us,
+                        waited_us > 0 ? (uint64_t)waited_us : 0);
+        slot->queued_us = 0;
+    }
+    slot->thread = thread;
+    next = slot->kind->run(slot, stages);
+    took_ns = pl_clock_ns() - thread->now_ns;
+    pl_stats_record(thread->stats, PL_HISTOGRAM_turn_us, (uint64_t)took_ns / 1000);
+    name_slow_handler(thread, took_ns);
+    return next;
+}
+
+void pl_turn_end(struct pl_thread *thread)
+{
+    if (thread->job != NULL)
+        pl_thread_run_job(thread);
+}

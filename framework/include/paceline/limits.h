@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every static bound and its reason. Bounds that an operator may want to move are settings;
+ * what stands here is their default or the wall behind them.
+ */
+#ifndef PACELINE_LIMITS_H
+#define PACELINE_LIMITS_H
+
+/* Input one turn may consume: enough for a batch of pipelined requests, too little for a fast
+ * peer to keep its neighbours waiting. Also the size of the block a receive reads into. */
+#define PL_TURN_INPUT_BYTES_MAX (16 * 1024)
+
+/* Output one turn may leave: a slow reader then costs this much memory and no more. */
+#define PL_TURN_OUTPUT_BYTES_MAX (256 * 1024)
+
+/* Time one turn may take before the connection queues again. */
+#define PL_TURN_TIME_US 150
+
+/* Requests between two looks at the clock: a look costs about as much as a trivial request. */
+#define PL_TURN_CLOCK_EVERY 8
+
+/* Buffer size classes: a slow client's half request sits in the smallest, a receive reads into
+ * the middle one, the largest bounds `limits.message`. */
+#define PL_BUFFER_CLASSES   6
+#define PL_BUFFER_BYTES_MIN 1024
+#define PL_BUFFER_BYTES     (16 * 1024)
+#define PL_BUFFER_BYTES_MAX (1024 * 1024)
+
+/* Blocks of one class that a thread keeps for itself. */
+#define PL_BUFFER_CACHE_BLOCKS 8
+
+/* Pieces one send gathers: beyond this a second call is no longer the dear part. */
+#define PL_SEND_PIECES_MAX 16
+
+/* Items other threads may leave with one connection before they are asked to wait. */
+#define PL_MAILBOX_ITEMS_MAX 64
+
+/* Events taken from the kernel at once, connections accepted at once, pops of the ready ring
+ * between two looks at the kernel. */
+#define PL_EVENTS_MAX        64
+#define PL_ACCEPTS_MAX       16
+#define PL_READY_POPS_MAX    8
+#define PL_DATAGRAMS_MAX     16
+#define PL_DATAGRAM_BYTES_MAX (64 * 1024)
+
+/* Threads of one model: above this a pool costs more in stacks than it can return. */
+#define PL_THREADS_MAX 1024
+
+/* Slots are numbered with 24 bits so that a completion token has room for its kind. */
+#define PL_SLOTS_MAX (1u << 24)
+
+/* A lingering close waits this long, and discards this much, for the peer to read the answer. */
+#define PL_LINGER_MS        2000
+#define PL_LINGER_BYTES_MAX (1024 * 1024)
+
+/* A listener that ran out of descriptors tries again after this long. */
+#define PL_ACCEPT_RETRY_MS 100
+
+/* The window over which `limits.rate_min` is averaged. */
+#define PL_RATE_WINDOW_MS 10000
+
+/* Lines a thread may have waiting for the log's writer, and the length of one. */
+#define PL_LOG_RING_LINES 128
+#define PL_LOG_LINE_BYTES 512
+
+/* A configuration file: size, nodes after aliases are followed, nesting. */
+#define PL_YAML_BYTES_MAX (1024 * 1024)
+#define PL_YAML_NODES_MAX 20000
+#define PL_YAML_DEPTH_MAX 32
+
+/* Services, listeners and routes of one process. */
+#define PL_SERVICES_MAX  64
+#define PL_LISTENERS_MAX 32
+#define PL_ROUTES_MAX    256
+
+_Static_assert(PL_TURN_INPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn can empty one buffer");
+_Static_assert(PL_BUFFER_BYTES_MIN << (2 * (PL_BUFFER_CLASSES - 1)) == PL_BUFFER_BYTES_MAX,
+               "each class is four times the one below");
+_Static_assert(PL_BUFFER_BYTES_MAX >= PL_DATAGRAM_BYTES_MAX, "a datagram fits a block");
+_Static_assert(PL_TURN_OUTPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn's output fills a block");
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output: a short queue of pieces, each pooled bytes, borrowed constant bytes or a range of a
+ * file. Small pieces are joined, so that the replies of one turn leave in one send.
+ *
+ * Thread: the holder of what the output belongs to.
+ * Errors: -ENOBUFS when limits.buffers is reached; what was appended before stays.
+ */
+#ifndef PACELINE_OUTPUT_H
+#define PACELINE_OUTPUT_H
+
+#include <paceline/attributes.h>
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct pl_output;
+
+/* Copies the bytes. */
+PL_MUST_CHECK PL_API int pl_output_append(struct pl_output *output, const void *bytes,
+                                          size_t length);
+/* Borrows bytes that outlive the server; short ones are copied all the same. */
+PL_MUST_CHECK PL_API int pl_output_append_borrowed(struct pl_output *output, const char *bytes,
+                                                   size_t length);
+/* Takes over the descriptor, also when it fails. */
+PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd, off_t offset,
+                                               size_t length);
+/* Room for `length` contiguous bytes (at most 16 KiB) to be written in place, or NULL; then
+ * pl_output_commit() with what was written. */
+PL_MUST_CHECK PL_API char *pl_output_reserve(struct pl_output *output, size_t length);
+PL_API void pl_output_commit(struct pl_output *output, size_t length);
+/* Bytes that wait to be sent. */
+PL_API size_t pl_output_length(const struct pl_output *output);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "listener.h"
+
+#include "socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int refuse(struct pl_error *error, const struct pl_address *address, const char *what,
+                  int err)
+{
+    char text[PL_ADDRESS_TEXT_BYTES];
+    char reason[128];
+
+    pl_address_format(address, text, sizeof(text));
+    return pl_error_set(error, err == -EACCES ? EX_NOPERM : EX_UNAVAILABLE, err,
+                        "cannot listen on %s: %s: %s", text, what,
+                        strerror_r(-err, reason, sizeof(reason)));
+}
+
+/* A file left behind by a server that was killed is removed; one that answers is not ours. */
+static int remove_dead_unix_socket(const struct pl_address *address)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;
+    struct stat status;
+    int fd, result;
+
+    if (lstat(un->sun_path, &status) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(status.st_mode))
+        return -EEXIST;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    result = connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 ? 0 : -errno;
+    pl_close_fd(&fd);
+    if (result != -ECONNREFUSED)
+        return -EADDRINUSE;
+    return unlink(un->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+static int set_options(int fd, const struct pl_address *address,
+                       const struct pl_listener_options *options)
+{
+    const int on = 1;
+
+    if (address->socket.ss_family == AF_UNIX)
+        return 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+        return -errno;
+    if (address->socket.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
+        return -errno;
+    if (address->is_datagram)
+        return 0;
+    if (options->has_nodelay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+        return -errno;
+    if (options->has_keepalive && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0)
+        return -errno;
+    return 0;
+}
+
+static int bind_and_listen(int fd, const struct pl_address *address,
+                           const struct pl_listener_options *options)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;
+
+    if (bind(fd, (const struct sockaddr *)&address->socket, address->length) < 0)
+        return -errno;
+    if (address->socket.ss_family == AF_UNIX && chmod(un->sun_path, options->unix_mode) < 0)
+        return -errno;
+    if (!address->is_datagram && listen(fd, options->backlog) < 0)
+        return -errno;
+    return 0;
+}
+
+int pl_listener_open(struct pl_address *address, const struct pl_listener_options *options,
+                     int *ret_fd, struct pl_error *error)
+{
+    int type = (address->is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    socklen_t length = sizeof(address->socket);
+    int fd, err;
+
+    if (address->socket.ss_family == AF_UNIX) {
+        err = remove_dead_unix_socket(address);
+        if (err < 0)
+            return refuse(error, address, "the file exists", err);
+    }
+    fd = socket(address->socket.ss_family, type, 0);
+    if (fd < 0)
+        return refuse(error, address, "socket", -errno);
+    err = set_options(fd, address, options);
+    if (err < 0) {
+        err = refuse(error, address, "setsockopt", err);
+        goto close_socket;
+    }
+    err = bind_and_listen(fd, address, options);
+    if (err < 0) {
+        err = refuse(error, address, "bind", err);
+        goto close_socket;
+    }
+    if (address->socket.ss_family != AF_UNIX &&
+        getsockname(fd, (struct sockaddr *)&address->socket, &length) < 0) {
+        err = refuse(error, address, "getsockname", -errno);
+        goto close_socket;
+    }
+    *ret_fd = fd;
+    return 0;
+
+close_socket:
+    pl_close_fd(&fd);
+    return err;
+}
+
+void pl_listener_close(int *fd, const struct pl_address *address)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;
+
+    if (*fd >= 0 && address->socket.ss_family == AF_UNIX)
+        (void)unlink(un->sun_path);
+    pl_close_fd(fd);
+}
+
+enum pl_accept pl_listener_accept(int fd, int *ret_fd)
+{
+    for (;;) {
+        int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (conn_fd >= 0) {
+            *ret_fd = conn_fd;
+            return PL_ACCEPT_DONE;
+        }
+        switch (errno) {
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case ENOBUFS:
+            return PL_ACCEPT_EXHAUSTED;
+        case EINTR:
+        case ECONNABORTED:
+        /* Errors already pending on the new socket: accept(2) says to treat them as a retry. */
+        case ENETDOWN:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case EPERM:
+            continue;
+        default:
+            return PL_ACCEPT_EMPTY;
+        }
+    }
+}

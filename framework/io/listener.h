@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets that are bound: opened before any thread starts, accepted from within a budget. */
+#ifndef PL_IO_LISTENER_H
+#define PL_IO_LISTENER_H
+
+#include "address.h"
+
+#include <sys/types.h>
+
+struct pl_listener_options {
+    int backlog;      /* connections the kernel queues */
+    mode_t unix_mode; /* of a unix socket's file */
+    bool has_nodelay;
+    bool has_keepalive;
+};
+
+/*
+ * Binds, and listens unless it is a datagram socket; the address is updated to what was really
+ * bound (port 0). A unix socket's file is replaced only when nobody answers on it. Options of TCP
+ * connections are set here and inherited by what is accepted.
+ *
+ * Owner:  the caller, until pl_listener_close().
+ * Thread: setup.
+ * Errors: a negative errno value with a sentence.
+ */
+PL_MUST_CHECK int pl_listener_open(struct pl_address *address,
+                                   const struct pl_listener_options *options, int *ret_fd,
+                                   struct pl_error *error);
+
+/* Closes it, and removes a unix socket's file. */
+void pl_listener_close(int *fd, const struct pl_address *address);
+
+enum pl_accept {
+    PL_ACCEPT_DONE,
+    PL_ACCEPT_EMPTY,     /* nobody waits */
+    PL_ACCEPT_EXHAUSTED, /* no descriptors or memory: try again later */
+};
+
+/* Accepts one connection, non-blocking and close-on-exec; one that was gone before is skipped. */
+enum pl_accept pl_listener_accept(int fd, int *ret_fd);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "socket.h"
+
+#include <errno.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+static enum pl_io outcome_of_errno(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK ? PL_IO_WOULD_BLOCK : PL_IO_FAILED;
+}
+
+enum pl_io pl_socket_receive(int fd, void *bytes, size_t size, size_t *ret_length)
+{
+    ssize_t length;
+
+    do {
+        length = recv(fd, bytes, size, 0);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return outcome_of_errno();
+    if (length == 0)
+        return PL_IO_END;
+    *ret_length = (size_t)length;
+    return PL_IO_DONE;
+}
+
+enum pl_io pl_socket_send(int fd, const struct iovec *pieces, size_t count, bool has_more,
+                          size_t *ret_length)
+{
+    struct msghdr message = { .msg_iov = (struct iovec *)(size_t)(const void *)pieces,
+                              .msg_iovlen = count };
+    int flags = MSG_NOSIGNAL | (has_more ? MSG_MORE : 0);
+    ssize_t length;
+
+    do {
+        length = count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, flags)
+                            : sendmsg(fd, &message, flags);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return outcome_of_errno();
+    *ret_length = (size_t)length;
+    return PL_IO_DONE;
+}
+
+enum pl_io pl_socket_send_file(int fd, int file_fd, off_t *offset, size_t length,
+                               size_t *ret_length)
+{
+    ssize_t sent;
+
+    do {
+        sent = sendfile(fd, file_fd, offset, length);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return outcome_of_errno();
+    if (sent == 0)
+        return PL_IO_END;
+    *ret_length = (size_t)sent;
+    return PL_IO_DONE;
+}
+
+enum pl_io pl_socket_receive_datagram(int fd, void *bytes, size_t size,
+                                      struct sockaddr_storage *peer, socklen_t *peer_length,
+                                      size_t *ret_length)
+{
+    ssize_t length;
+
+    do {
+        *peer_length = sizeof(*peer);
+        length = recvfrom(fd, bytes, size, 0, (struct sockaddr *)peer, peer_length);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return outcome_of_errno();
+    *ret_length = (size_t)length;
+    return PL_IO_DONE;
+}
+
+enum pl_io pl_socket_send_datagram(int fd, const struct iovec *pieces, size_t count,
+                                   const struct sockaddr_storage *peer, socklen_t peer_length)
+{
+    struct msghdr message = { .msg_name = (void *)(size_t)(const void *)peer,
+                              .msg_namelen = peer_length,
+                              .msg_iov = (struct iovec *)(size_t)(const void *)pieces,
+                              .msg_iovlen = count };
+    ssize_t sent;
+
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? outcome_of_errno() : PL_IO_DONE;
+}
+
+void pl_close_fd(int *fd)
+{
+    if (*fd < 0)
+        return;
+    /* Linux frees the number even when close reports EINTR: never repeat it (close(2)). */
+    (void)close(*fd);
+    *fd = -1;
+}

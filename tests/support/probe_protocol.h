@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A protocol made to be watched. Each line is a command; the reply ends with a line end.
+ *
+ *     echo TEXT        TEXT
+ *     sleep MS TEXT    TEXT, after blocking the thread unsaid
+ *     job MS TEXT      TEXT, from a job that blocks
+ *     later MS TEXT    TEXT, posted by another thread after MS
+ *     before TEXT      TEXT, posted by another thread before the connection is parked
+ *     hold TEXT        TEXT, when the test calls probe_release()
+ *     big N            N bytes of 'x'
+ *     close TEXT       TEXT, then the connection ends
+ *     fail             the connection ends
+ */
+#ifndef PL_TESTS_PROBE_PROTOCOL_H
+#define PL_TESTS_PROBE_PROTOCOL_H
+
+#include <paceline/protocol.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct probe {
+    _Atomic uint32_t violations; /* two threads inside one connection */
+    _Atomic uint32_t commands;
+    _Atomic uint32_t opened, closed;
+    _Atomic uint32_t timeouts, shutdowns, refusals;
+    _Atomic uint32_t held;      /* connections that wait for probe_release() */
+    _Atomic uint32_t posters;   /* threads of `later` still on their way */
+    _Atomic uint32_t stale;     /* posts that came too late */
+    pthread_mutex_t lock;       /* guards tokens */
+    struct pl_conn_token tokens[64];
+    char texts[64][64];
+    uint32_t token_count;
+};
+
+extern const struct pl_protocol probe_protocol;
+
+void probe_init(struct probe *probe);
+void probe_deinit(struct probe *probe);
+/* Posts the reply of the oldest held connection; the result of the post. */
+int probe_release(struct probe *probe);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rig.h"
+
+#include "client.h"
+#include "clock.h"
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+int count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(directory);
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
+}
+
+struct rig_options rig_defaults(void)
+{
+    return (struct rig_options){ .model = "reactor",
+                                 .arming = "oneshot",
+                                 .threads = 3,
+                                 .queue_max = 1024,
+                                 .conns_max = 4096,
+                                 .idle_ms = 60000,
+                                 .handler_ms = 60000,
+                                 .write_ms = 60000,
+                                 .buffer_bytes = 64 * 1024 * 1024 };
+}
+
+static uint16_t listen_on_free_port(struct rig *rig, bool is_datagram)
+{
+    const struct pl_listener_options options = { .backlog = 1024, .has_nodelay = true };
+    struct pl_error error = { .message = "" };
+    struct pl_address address;
+    int fd;
+
+    assert_int_equal(pl_address_parse(is_datagram ? "udp:127.0.0.1:0" : "127.0.0.1:0", &address,
+                                      &error),
+                     0);
+    if (pl_listener_open(&address, &options, &fd, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_int_equal(pl_engine_listen(&rig->engine, &rig->service, fd, is_datagram), 0);
+    return ntohs(((struct sockaddr_in *)&address.socket)->sin_port);
+}
+
+void rig_start(struct rig *rig, const struct rig_options *options)
+{
+    struct pl_error error = { .message = "" };
+    struct pl_engine_settings settings = {
+        .name = "rig",
+        .arming = pl_arming_find(options->arming),
+        .turn_ns = options->has_no_budget ? 0 : PL_TURN_TIME_US * 1000,
+        .turn_bytes = options->has_no_budget ? 0 : PL_TURN_INPUT_BYTES_MAX,
+        .slots_max = options->conns_max + 64,
+        .model = pl_model_find(options->model),
+        .model_settings = { .threads = options->threads,
+                            .queue_max = options->queue_max,
+                            .queue_full = options->queue_full },
+    };
+
+    memset(rig, 0, sizeof(*rig));
+    rig->descriptors_before = count_descriptors();
+    probe_init(&rig->probe);
+    rig->quota.max = options->conns_max;
+    rig->service = (struct pl_service){ .name = "probe",
+                                        .protocol = &probe_protocol,
+                                        .data = &rig->probe,
+                                        .message_bytes_max = 65536,
+                                        .header_ms = options->idle_ms,
+                                        .body_ms = options->idle_ms,
+                                        .idle_ms = options->idle_ms,
+                                        .write_ms = options->write_ms,
+                                        .handler_ms = options->handler_ms };
+    assert_int_equal(pl_buffer_pool_init(&rig->pool, options->buffer_bytes), 0);
+    if (pl_engine_open(&rig->engine, &settings, &rig->pool, &rig->quota, &error) < 0)
+        fail_msg("%s", error.message);
+    rig->port = listen_on_free_port(rig, false);
+    rig->datagram_port = listen_on_free_port(rig, true);
+    if (pl_engine_start(&rig->engine, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+struct pl_stats *rig_stats(struct rig *rig, struct pl_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    pl_engine_stats(&rig->engine, stats);
+    return stats;
+}
+
+void rig_stop_at_once(struct rig *rig, const int *fds, size_t count)
+{
+    assert_int_equal(pl_engine_stop(&rig->engine, pl_clock_ms() + CLIENT_DEADLINE_MS), 0);
+    /* Tokens are good as long as the engine lives: its posters must have ended. */
+    probe_deinit(&rig->probe);
+    pl_engine_close(&rig->engine);
+    pl_buffer_pool_deinit(&rig->pool);
+    assert_int_equal(rig->probe.violations, 0);
+    assert_int_equal(rig->probe.opened, rig->probe.closed);
+    assert_int_equal(rig->quota.used, 0);
+    for (size_t i = 0; i < count; i++)
+        client_reset(fds[i]);
+    assert_int_equal(count_descriptors(), rig->descriptors_before);
+}
+
+void rig_stop(struct rig *rig)
+{
+    int64_t until = client_now_ms() + CLIENT_DEADLINE_MS;
+
+    pl_engine_drain(&rig->engine);
+    while (!pl_engine_is_empty(&rig->engine)) {
+        if (client_now_ms() > until)
+            fail_msg("%u slots are left after the drain", atomic_load(&rig->engine.slots_open));
+        client_pause_ms(1);
+    }
+    rig_stop_at_once(rig, NULL, 0);
+}
