@@ -2,7 +2,7 @@
 /*
  * The log: levels, rate limits, and a bounded ring per thread.
  *
- *     thread ──line──▶ its ring ──▶ pl_log_drain() (one writer thread) ──▶ stderr
+ *     thread ──line──▶ its ring ──▶ pl_log_drain() (a writer thread) ──▶ stderr
  *
  * Invariant: a thread that has a ring never waits for stderr. The state here is the only writable
  * state of the library that does not hang on a server.
@@ -48,9 +48,17 @@ static _Thread_local struct thread_ring *own_ring;
 
 static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
 static sem_t wake;
-static _Atomic bool is_writer_asleep;
+static _Atomic uint32_t writers_asleep;
+static pthread_mutex_t drain_lock = PTHREAD_MUTEX_INITIALIZER; /* one drains at a time */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
+
+/* A token too many only costs a writer a look. */
+static void wake_writer(void)
+{
+    if (atomic_load(&writers_asleep) > 0)
+        (void)sem_post(&wake);
+}
 
 static void init_wake(void)
 {
@@ -127,6 +135,7 @@ static void write_line(const struct line *line)
     }
 }
 
+PL_PRINTF(3, 0)
 static void fill_line(struct line *line, enum pl_log_level level, const char *format, va_list args)
 {
     (void)clock_gettime(CLOCK_REALTIME, &line->when);
@@ -135,6 +144,7 @@ static void fill_line(struct line *line, enum pl_log_level level, const char *fo
     make_printable(line->text);
 }
 
+PL_PRINTF(2, 0)
 static void write_arguments(enum pl_log_level level, const char *format, va_list args)
 {
     struct thread_ring *own = own_ring;
@@ -154,7 +164,7 @@ static void write_arguments(enum pl_log_level level, const char *format, va_list
     }
     fill_line(line, level, format, args);
     pl_ring_publish(&own->ring);
-    pl_log_wake();
+    wake_writer();
 }
 
 void pl_log_write(enum pl_log_level level, const char *format, ...)
@@ -214,7 +224,7 @@ void pl_log_thread_end(void)
         return;
     atomic_store(&own_ring->is_abandoned, true);
     own_ring = NULL;
-    pl_log_wake();
+    wake_writer();
 }
 
 static bool drain_ring(struct thread_ring *own)
@@ -246,11 +256,12 @@ bool pl_log_drain(void)
     bool found = false;
     struct thread_ring *ring;
 
+    pthread_mutex_lock(&drain_lock);
     pthread_mutex_lock(&rings_lock);
     ring = rings;
     pthread_mutex_unlock(&rings_lock);
 
-    /* Only the writer removes a ring, so the list behind its head stands still. */
+    /* Only who drains removes a ring, so the list behind its head stands still. */
     for (; ring != NULL; ring = ring->next)
         found |= drain_ring(ring);
 
@@ -267,25 +278,25 @@ bool pl_log_drain(void)
         }
     }
     pthread_mutex_unlock(&rings_lock);
+    pthread_mutex_unlock(&drain_lock);
     return found;
 }
 
 void pl_log_wait(void)
 {
     (void)pthread_once(&wake_once, init_wake);
-    atomic_store(&is_writer_asleep, true);
-    if (pl_log_drain()) {
-        atomic_store(&is_writer_asleep, false);
-        return;
-    }
-    while (sem_wait(&wake) < 0 && errno == EINTR)
-        ;
-    atomic_store(&is_writer_asleep, false);
+    atomic_fetch_add(&writers_asleep, 1);
+    if (!pl_log_drain())
+        while (sem_wait(&wake) < 0 && errno == EINTR)
+            ;
+    atomic_fetch_sub(&writers_asleep, 1);
 }
 
-void pl_log_wake(void)
+void pl_log_stop_waiting(void)
 {
-    if (atomic_exchange(&is_writer_asleep, false))
+    (void)pthread_once(&wake_once, init_wake);
+    /* One for each that may sleep: the right one is among them, the others just look again. */
+    for (uint32_t i = 0; i < 8; i++)
         (void)sem_post(&wake);
 }
 

@@ -13,11 +13,12 @@ PL_MUST_CHECK int pl_log_thread_begin(void);
 /* The ring is left behind for the writer, which frees it when it is empty. */
 void pl_log_thread_end(void);
 
-/* Writes out what stands in all rings; true if there was something. Thread: one at a time. */
+/* Writes out what stands in all rings; true if there was something. Thread: any. */
 bool pl_log_drain(void);
-/* Sleeps until a line stands in a ring or pl_log_wake() is called. Thread: the writer. */
+/* Drains, and sleeps until a line stands in a ring or pl_log_stop_waiting() is called. Several
+ * servers may each have a writer: they take turns. Thread: a writer. */
 void pl_log_wait(void);
-void pl_log_wake(void);
+void pl_log_stop_waiting(void);
 
 /* Lines that found their ring full since the process began. Thread: any. */
 uint64_t pl_log_dropped(void);

@@ -13,7 +13,18 @@
 #include "assert.h"
 #include "clock.h"
 
+#include <paceline/log.h>
+
 #include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+/* A date is at most this much behind the clock. */
+#define DATE_FRESH_NS 250000000
+
+static const char day_names[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+static const char month_names[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
 void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
                       struct pl_thread *thread)
@@ -267,4 +278,42 @@ void pl_conn_note_handler(struct pl_conn *conn, struct pl_handler_note *note)
 void pl_conn_count_request(struct pl_conn *conn)
 {
     PL_COUNT(conn->slot.thread->stats, requests);
+}
+
+void *pl_conn_take_memory(struct pl_conn *conn, size_t bytes)
+{
+    struct pl_buffer *block = pl_buffer_take(&conn->slot.thread->cache, bytes);
+
+    return block == NULL ? NULL : block->data;
+}
+
+void pl_conn_give_memory(struct pl_conn *conn, void *memory)
+{
+    if (memory != NULL)
+        pl_buffer_give(&conn->slot.thread->cache,
+                       PL_CONTAINER_OF(memory, struct pl_buffer, data));
+}
+
+const char *pl_conn_date(struct pl_conn *conn)
+{
+    struct pl_thread *thread = conn->slot.thread;
+    time_t now;
+    struct tm utc;
+
+    if (thread->date[0] != '\0' && thread->now_ns - thread->date_ns < DATE_FRESH_NS)
+        return thread->date;
+    thread->date_ns = thread->now_ns;
+    (void)time(&now);
+    gmtime_r(&now, &utc);
+    snprintf(thread->date, sizeof(thread->date), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+             day_names[utc.tm_wday], utc.tm_mday % 100, month_names[utc.tm_mon],
+             (utc.tm_year + 1900) % 10000, utc.tm_hour % 100, utc.tm_min % 100, utc.tm_sec % 100);
+    return thread->date;
+}
+
+void pl_conn_report_stuck(struct pl_conn *conn, const struct pl_handler_note *note)
+{
+    PL_COUNT(conn->slot.thread->stats, handlers_stuck);
+    PL_LOG_RATED(PL_LOG_WARNING, "conn %u: handler %s has not answered within timeouts.handler",
+                 conn->slot.index, note == NULL ? "(unknown)" : note->name);
 }

@@ -20,6 +20,8 @@ struct pl_engine_ops {
     /* holder of an acceptor: makes a connection of the descriptor and lets it go, or closes it */
     void (*adopt)(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
                   int fd);
+    /* holder: takes the descriptor out of the handle set without closing it */
+    void (*forget)(struct pl_engine *engine, struct pl_slot *slot);
     /* holder: a precise deadline, replacing the one before; PL_TIMER_NEVER: none. -ENOMEM */
     int (*arm_timer)(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
 };

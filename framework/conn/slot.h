@@ -58,22 +58,23 @@ struct pl_slot {
     /* Any thread: when the wheel should look; written by the holder at settle, read by whoever
      * fires the timers. */
     _Atomic int64_t due_ms;
+    /* Never changes, so that whoever comes too late may read it. */
+    uint32_t index;
 
-    /* Written when it is opened, then read by any thread. */
+    /* Written when it is opened, then read by any thread that has won the claim. */
     struct pl_engine *engine; /* borrowed */
     const struct pl_slot_kind *kind;
     const struct pl_arming *arming;
-    uint32_t index;
 
     /* Holder only. */
     uint8_t next;        /* enum pl_next: where the next turn begins */
     uint8_t waits;       /* what the settle waits for */
     uint8_t queued;      /* stands in the ready ring or an inbox */
     uint8_t is_unwatched; /* has no descriptor to arm */
+    uint32_t queued_us;   /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;  /* borrowed: who runs it now */
     struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */
-    int64_t queued_us;         /* when it entered the ring, of the clock's low part */
 
     /* Guarded by the engine's timers_lock. */
     struct pl_timer timer;

@@ -81,11 +81,9 @@ struct pl_slot *pl_slot_table_take(struct pl_slot_table *table)
 void pl_slot_table_give(struct pl_slot_table *table, struct pl_slot *slot)
 {
     size_t kept = offsetof(struct pl_slot, engine);
-    uint32_t index = slot->index;
 
     /* The claim word outlives the guest: it carries the generation. */
     memset((unsigned char *)slot + kept, 0, PL_SLOT_BYTES - kept);
-    slot->index = index;
     slot->handle.fd = -1;
 
     pthread_mutex_lock(&table->lock);

@@ -31,6 +31,8 @@ struct pl_thread {
     size_t turn_output_left;  /* bytes */
     uint32_t clock_countdown; /* requests until the next look at the clock */
     struct pl_job *job; /* owned: to be run after the settle, or NULL; see job.c */
+    int64_t date_ns;     /* when date was made, of now_ns */
+    char date[40];       /* see pl_conn_date() */
     bool has_declared_blocking; /* the turn's handler said that it blocks */
 
     /* Written by its own thread, read by whoever names a stuck one: the last handler of the
@@ -43,7 +45,7 @@ struct pl_thread {
     struct pl_thread *idle_next;
     bool is_idle;      /* stands on the stack of followers; guarded by the set's lock */
     pthread_t id;
-    _Atomic bool is_running; /* false when it has left its loop */
+    bool has_left; /* guarded by the set's lock */
 };
 
 /* Makes pl_blocking_begin() of this thread count here. Thread: its own, once. */

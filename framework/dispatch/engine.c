@@ -45,13 +45,8 @@ static bool has_room(struct pl_engine *engine, bool will_wait)
 
 static void claim_acceptors(struct pl_engine *engine, uint32_t why)
 {
-    for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, engine->acceptors[i]);
-        uint32_t reasons;
-
-        if (pl_slot_claim(slot, engine->acceptor_tokens[i], why, &reasons) == PL_CLAIM_WON)
-            pl_slot_wake(slot, reasons);
-    }
+    for (uint32_t i = 0; i < engine->acceptors_count; i++)
+        pl_engine_claim(engine, engine->acceptors[i], why);
 }
 
 /* Room appeared: whoever waits for it, in whichever engine, looks again. */
@@ -111,10 +106,16 @@ static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_
     pl_settle(thread, slot, slot->kind->run(slot, 0));
 }
 
+static void forget(struct pl_engine *engine, struct pl_slot *slot)
+{
+    pl_handle_set_forget(&engine->set, &slot->handle);
+}
+
 static const struct pl_engine_ops engine_ops = { .ready = ready,
                                                  .release = release,
                                                  .has_room = has_room,
                                                  .adopt = adopt,
+                                                 .forget = forget,
                                                  .arm_timer = pl_engine_arm_timer };
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -282,9 +283,7 @@ int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int f
         pl_close_fd(&slot->handle.fd);
         goto give_slot;
     }
-    engine->acceptors[engine->acceptors_count] = slot->index;
-    engine->acceptor_tokens[engine->acceptors_count] = slot->handle.token;
-    engine->acceptors_count++;
+    engine->acceptors[engine->acceptors_count++] = slot->handle.token;
     note_shortest(engine, service);
     return 0;
 
@@ -308,7 +307,7 @@ static int open_stop(struct pl_engine *engine)
 static void arm_listeners(struct pl_engine *engine)
 {
     for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, engine->acceptors[i]);
+        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
 
         slot->waits = PL_READABLE;
         pl_settle(&engine->control, slot, PL_WAIT);
@@ -346,14 +345,35 @@ void pl_engine_drain(struct pl_engine *engine)
 
     atomic_store(&engine->is_draining, true);
     for (uint32_t i = 0; i < atomic_load(&table->used_max); i++) {
-        struct pl_slot *slot = pl_slot_table_at(table, i);
-        uint64_t word = atomic_load(&slot->claim);
-        uint32_t reasons;
+        uint64_t word = atomic_load(&pl_slot_table_at(table, i)->claim);
 
-        if (pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN,
-                          &reasons) == PL_CLAIM_WON)
-            pl_slot_wake(slot, reasons);
+        pl_engine_claim(engine, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN);
     }
+}
+
+int pl_engine_add_watch(struct pl_engine *engine, const struct pl_watch_settings *settings,
+                        uint64_t *ret_token)
+{
+    struct pl_slot *slot;
+
+    if (atomic_load(&engine->is_draining))
+        return -ESHUTDOWN;
+    slot = take_slot(engine);
+    if (slot == NULL)
+        return -ENOBUFS;
+    *ret_token = slot->handle.token;
+    pl_watch_open((struct pl_watch *)(void *)slot, settings);
+    ready(engine, slot);
+    return 0;
+}
+
+void pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why)
+{
+    struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)token);
+    uint32_t reasons;
+
+    if (slot != NULL && pl_slot_claim(slot, token, why, &reasons) == PL_CLAIM_WON)
+        pl_slot_wake(slot, reasons);
 }
 
 bool pl_engine_is_empty(struct pl_engine *engine)

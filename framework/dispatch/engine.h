@@ -18,6 +18,7 @@
 #include "model.h"
 #include "ready_ring.h"
 #include "timers.h"
+#include "watch.h"
 
 #include <paceline/limits.h>
 #include <paceline/stats.h>
@@ -67,8 +68,7 @@ struct pl_engine {
     /* Written in setup, read by any thread. */
     struct pl_stats_block **blocks; /* owned; a block per thread, kept beyond the thread */
     uint32_t blocks_count;
-    uint32_t acceptors[PL_LISTENERS_MAX]; /* slots */
-    uint64_t acceptor_tokens[PL_LISTENERS_MAX];
+    uint64_t acceptors[PL_LISTENERS_MAX]; /* tokens */
     uint32_t acceptors_count;
     struct pl_thread control; /* for turns run by the control thread */
 
@@ -91,6 +91,13 @@ PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, struct pl_service *
 
 /* Opens the settings' model and starts its threads; arms the listeners. Thread: control. */
 PL_MUST_CHECK int pl_engine_start(struct pl_engine *engine, struct pl_error *error);
+/* Adds an application's event source; its token goes to pl_engine_claim(). Errors: -ENOBUFS,
+ * -ESHUTDOWN. Thread: any, while a model runs. */
+PL_MUST_CHECK int pl_engine_add_watch(struct pl_engine *engine,
+                                      const struct pl_watch_settings *settings,
+                                      uint64_t *ret_token);
+/* Claims the slot of a token for `why`, if it still has that guest. Thread: any. */
+void pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why);
 /* Asks every slot to come to its end: listeners close, idle connections too, others after their
  * exchange. Thread: control. */
 void pl_engine_drain(struct pl_engine *engine);

@@ -71,6 +71,7 @@ static int start(struct pl_model *model)
 }
 
 const struct pl_model_ops pl_half_sync_half_async_ops = { .name = "half_sync_half_async",
+                                                          .spellings = "half_sync_half_async|half-sync/half-async|half_sync/half_async|half-sync-half-async",
                                                           .threads_min = 1,
                                                           .has_pool = true,
                                                           .open = open_model,

@@ -195,6 +195,7 @@ static void close_model(struct pl_model *model)
 }
 
 const struct pl_model_ops pl_leader_followers_ops = { .name = "leader_followers",
+                                                      .spellings = "leader_followers|leader_follower|leader/followers|leader/follower|leader-followers",
                                                       .threads_min = 1,
                                                       .has_pool = true,
                                                       .open = open_model,

@@ -26,6 +26,7 @@ struct pl_model_settings {
 
 struct pl_model_ops {
     const char *name;      /* the word in the configuration */
+    const char *spellings; /* name first, then what textbooks write, separated by '|' */
     uint32_t threads_min;  /* what `threads` must at least be */
     bool has_pool;         /* handlers may block: `threads: auto` means a pool, not a CPU each */
 

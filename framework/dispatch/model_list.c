@@ -11,26 +11,24 @@ const struct pl_model_ops *const pl_models[] = { &pl_leader_followers_ops,
                                                  &pl_half_sync_half_async_ops, &pl_reactor_ops,
                                                  &pl_proactor_ops, NULL };
 
-/* Spellings that textbooks use beside ours. */
-static const struct {
-    const char *spelling;
-    const char *name;
-} spellings[] = {
-    { "leader_follower", "leader_followers" },
-    { "leader/follower", "leader_followers" },
-    { "leader/followers", "leader_followers" },
-    { "half-sync/half-async", "half_sync_half_async" },
-    { "half_sync/half_async", "half_sync_half_async" },
-    { "simulated_proactor", "proactor" },
-};
+static bool is_spelling(const char *spellings, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *at = spellings; *at != '\0';) {
+        size_t word = strcspn(at, "|");
+
+        if (word == length && memcmp(at, name, length) == 0)
+            return true;
+        at += word + (at[word] == '|');
+    }
+    return false;
+}
 
 const struct pl_model_ops *pl_model_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
-        if (strcmp(name, spellings[i].spelling) == 0)
-            name = spellings[i].name;
     for (size_t i = 0; pl_models[i] != NULL; i++)
-        if (strcmp(name, pl_models[i]->name) == 0)
+        if (is_spelling(pl_models[i]->spellings, name))
             return pl_models[i];
     return NULL;
 }

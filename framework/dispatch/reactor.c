@@ -69,6 +69,7 @@ static int start(struct pl_model *model)
 }
 
 const struct pl_model_ops pl_reactor_ops = { .name = "reactor",
+                                             .spellings = "reactor",
                                              .threads_min = 0,
                                              .has_pool = true,
                                              .open = open_model,

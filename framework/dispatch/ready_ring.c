@@ -17,7 +17,13 @@ void pl_ready_ring_deinit(struct pl_ready_ring *ring)
     pthread_mutex_destroy(&ring->lock);
 }
 
-static void enter(struct pl_slot *slot, int64_t now_us)
+/* The low bits are enough for a wait; 0 is kept for "never entered". */
+static uint32_t clock_us(void)
+{
+    return (uint32_t)(pl_clock_ns() / 1000) | 1;
+}
+
+static void enter(struct pl_slot *slot, uint32_t now_us)
 {
     PL_ASSERT(!slot->queued);
     PL_ASSERT_SLOW(pl_claim_is_held(&slot->claim));
@@ -27,7 +33,7 @@ static void enter(struct pl_slot *slot, int64_t now_us)
 
 void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot)
 {
-    enter(slot, pl_clock_ns() / 1000);
+    enter(slot, clock_us());
     pthread_mutex_lock(&ring->lock);
     pl_slot_queue_append(&ring->queue, slot);
     atomic_store(&ring->count, ring->queue.count);
@@ -36,11 +42,11 @@ void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot)
 
 void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots)
 {
-    int64_t now_us;
+    uint32_t now_us;
 
     if (slots->first == NULL)
         return;
-    now_us = pl_clock_ns() / 1000;
+    now_us = clock_us();
     for (struct pl_slot *slot = slots->first; slot != NULL; slot = slot->ready_next)
         enter(slot, now_us);
     pthread_mutex_lock(&ring->lock);

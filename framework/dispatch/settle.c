@@ -59,6 +59,6 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
     case PL_RUN_RECEIVE:
     case PL_RUN_PROCESS:
     case PL_RUN_SEND:
-        PL_ASSERT(!"a stage is run or handed over, not settled");
+        PL_ASSERT(!pl_next_is_stage(next)); /* a stage is run or handed over */
     }
 }

@@ -18,9 +18,15 @@
 int pl_thread_set_init(struct pl_thread_set *set, struct pl_engine *engine, const char *name,
                        uint32_t count, uint32_t first_block)
 {
+    pthread_condattr_t monotonic;
+
     memset(set, 0, sizeof(*set));
     set->engine = engine;
     pthread_mutex_init(&set->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&set->has_left, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     set->count = count;
     if (count == 0)
         return 0;
@@ -42,6 +48,7 @@ free_threads:
     pl_free(set->threads);
     set->threads = NULL;
 destroy_lock:
+    pthread_cond_destroy(&set->has_left);
     pthread_mutex_destroy(&set->lock);
     return -ENOMEM;
 }
@@ -54,12 +61,14 @@ void pl_thread_set_deinit(struct pl_thread_set *set)
     }
     pl_free(set->threads);
     set->threads = NULL;
+    pthread_cond_destroy(&set->has_left);
     pthread_mutex_destroy(&set->lock);
 }
 
 struct start {
-    void *(*main)(void *);
+    struct pl_thread_set *set;
     struct pl_thread *thread;
+    void *(*main)(void *);
     sem_t is_copied;
 };
 
@@ -67,6 +76,7 @@ static void *start_thread(void *argument)
 {
     struct start *start = argument;
     void *(*thread_main)(void *) = start->main;
+    struct pl_thread_set *set = start->set;
     struct pl_thread *thread = start->thread;
     void *result;
 
@@ -79,18 +89,30 @@ static void *start_thread(void *argument)
     result = thread_main(thread);
     pl_thread_set_role(thread, PL_ROLES_COUNT);
     pl_log_thread_end();
-    atomic_store(&thread->is_running, false);
+    pthread_mutex_lock(&set->lock);
+    thread->has_left = true;
+    set->running--;
+    pthread_cond_signal(&set->has_left);
+    pthread_mutex_unlock(&set->lock);
     return result;
 }
 
-static int start_one(struct pl_thread *thread, void *(*thread_main)(void *))
+static void count_running(struct pl_thread_set *set, bool is_more)
 {
-    struct start start = { .main = thread_main, .thread = thread };
+    pthread_mutex_lock(&set->lock);
+    set->running = is_more ? set->running + 1 : set->running - 1;
+    pthread_mutex_unlock(&set->lock);
+}
+
+static int start_one(struct pl_thread_set *set, struct pl_thread *thread,
+                     void *(*thread_main)(void *))
+{
+    struct start start = { .set = set, .thread = thread, .main = thread_main };
     sigset_t all, before;
     int err;
 
     (void)sem_init(&start.is_copied, 0, 0);
-    atomic_store(&thread->is_running, true);
+    count_running(set, true);
     /* Signals are for the control thread; the faults of a thread itself stay its own. */
     sigfillset(&all);
     sigdelset(&all, SIGSEGV);
@@ -104,7 +126,7 @@ static int start_one(struct pl_thread *thread, void *(*thread_main)(void *))
         while (sem_wait(&start.is_copied) < 0 && errno == EINTR)
             ;
     else
-        atomic_store(&thread->is_running, false);
+        count_running(set, false);
     (void)sem_destroy(&start.is_copied);
     return -err;
 }
@@ -112,7 +134,7 @@ static int start_one(struct pl_thread *thread, void *(*thread_main)(void *))
 int pl_thread_set_start(struct pl_thread_set *set, void *(*thread_main)(void *))
 {
     for (uint32_t i = 0; i < set->count; i++) {
-        int err = start_one(&set->threads[i], thread_main);
+        int err = start_one(set, &set->threads[i], thread_main);
 
         if (err < 0) {
             pl_thread_set_stop(set);
@@ -139,34 +161,53 @@ void pl_thread_set_stop(struct pl_thread_set *set)
     pthread_mutex_unlock(&set->lock);
 }
 
-static bool join_one(struct pl_thread *thread, int64_t deadline_ms)
+/* True when every thread has left by the deadline. */
+static bool wait_until_left(struct pl_thread_set *set, int64_t deadline_ms)
 {
     struct timespec until = { .tv_sec = deadline_ms / 1000,
                               .tv_nsec = deadline_ms % 1000 * 1000000 };
+    bool is_late = false;
+    bool have_left;
 
-    if (deadline_ms == INT64_MAX)
-        return pthread_join(thread->id, NULL) == 0;
-    return pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) == 0;
+    pthread_mutex_lock(&set->lock);
+    while (set->running > 0 && !is_late) {
+        if (deadline_ms == INT64_MAX)
+            (void)pthread_cond_wait(&set->has_left, &set->lock);
+        else
+            is_late = pthread_cond_timedwait(&set->has_left, &set->lock, &until) == ETIMEDOUT;
+    }
+    have_left = set->running == 0;
+    pthread_mutex_unlock(&set->lock);
+    return have_left;
+}
+
+static uint32_t name_stuck(struct pl_thread_set *set)
+{
+    uint32_t stuck = 0;
+
+    pthread_mutex_lock(&set->lock);
+    for (uint32_t i = 0; i < set->started; i++) {
+        struct pl_thread *thread = &set->threads[i];
+        struct pl_handler_note *note = atomic_load(&thread->handler_note);
+
+        if (thread->has_left)
+            continue;
+        stuck++;
+        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind",
+               thread->name, note != NULL ? note->name : "(unknown)");
+    }
+    pthread_mutex_unlock(&set->lock);
+    return stuck;
 }
 
 uint32_t pl_thread_set_join(struct pl_thread_set *set, int64_t deadline_ms)
 {
-    uint32_t left = 0;
-
-    for (uint32_t i = 0; i < set->started; i++) {
-        struct pl_thread *thread = &set->threads[i];
-        struct pl_handler_note *note;
-
-        if (join_one(thread, deadline_ms))
-            continue;
-        left++;
-        note = thread->handler_note;
-        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind",
-               thread->name, note != NULL ? note->name : "(unknown)");
-    }
-    if (left == 0)
-        set->started = 0;
-    return left;
+    if (!wait_until_left(set, deadline_ms))
+        return name_stuck(set);
+    for (uint32_t i = 0; i < set->started; i++)
+        (void)pthread_join(set->threads[i].id, NULL);
+    set->started = 0;
+    return 0;
 }
 
 static void unlink_idle_locked(struct pl_thread_set *set, struct pl_thread *thread)

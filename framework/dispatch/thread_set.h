@@ -24,8 +24,10 @@ struct pl_thread_set {
     uint32_t count;
     uint32_t started;
 
-    pthread_mutex_t lock;   /* guards idle and the threads' links in it */
+    pthread_mutex_t lock;   /* guards the three below and the threads' links in idle */
     struct pl_thread *idle; /* last to sleep first */
+    uint32_t running;       /* threads that have not left */
+    pthread_cond_t has_left;
     _Atomic uint32_t idle_count;
     _Atomic uint32_t searching; /* 0 or 1 */
     _Atomic bool is_stopping;

@@ -46,7 +46,7 @@ enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_
 
     begin(thread);
     if (slot->queued_us != 0) {
-        int64_t waited_us = thread->now_ns / 1000 - slot->queued_us;
+        int32_t waited_us = (int32_t)((uint32_t)(thread->now_ns / 1000) - slot->queued_us);
 
         pl_stats_record(thread->stats, PL_HISTOGRAM_queue_wait_us,
                         waited_us > 0 ? (uint64_t)waited_us : 0);

@@ -119,13 +119,12 @@ close_socket:
     return err;
 }
 
-void pl_listener_close(int *fd, const struct pl_address *address)
+void pl_listener_remove(const struct pl_address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;
 
-    if (*fd >= 0 && address->socket.ss_family == AF_UNIX)
+    if (address->socket.ss_family == AF_UNIX)
         (void)unlink(un->sun_path);
-    pl_close_fd(fd);
 }
 
 enum pl_accept pl_listener_accept(int fd, int *ret_fd)

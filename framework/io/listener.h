@@ -19,7 +19,7 @@ struct pl_listener_options {
  * bound (port 0). A unix socket's file is replaced only when nobody answers on it. Options of TCP
  * connections are set here and inherited by what is accepted.
  *
- * Owner:  the caller, until pl_listener_close().
+ * Owner:  the caller.
  * Thread: setup.
  * Errors: a negative errno value with a sentence.
  */
@@ -27,8 +27,8 @@ PL_MUST_CHECK int pl_listener_open(struct pl_address *address,
                                    const struct pl_listener_options *options, int *ret_fd,
                                    struct pl_error *error);
 
-/* Closes it, and removes a unix socket's file. */
-void pl_listener_close(int *fd, const struct pl_address *address);
+/* Removes a unix socket's file; does nothing for other addresses. */
+void pl_listener_remove(const struct pl_address *address);
 
 enum pl_accept {
     PL_ACCEPT_DONE,

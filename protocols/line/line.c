@@ -315,7 +315,12 @@ static enum pl_frame frame(struct pl_conn *conn)
 
 static enum pl_next timeout(struct pl_conn *conn)
 {
-    (void)conn;
+    const struct line_service *service = pl_conn_service_data(conn);
+
+    if (phase_of(conn) == AWAITING_REPLY) {
+        pl_conn_close_door(conn);
+        pl_conn_report_stuck(conn, &service->note);
+    }
     return PL_CLOSE;
 }
 

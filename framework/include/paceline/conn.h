@@ -39,6 +39,9 @@ PL_API bool pl_conn_peer_is_done(const struct pl_conn *conn);
 PL_API bool pl_conn_is_draining(const struct pl_conn *conn);
 /* Milliseconds of the monotonic clock at the beginning of the turn. */
 PL_API int64_t pl_conn_now_ms(const struct pl_conn *conn);
+/* The wall clock as an IMF-fixdate (RFC 9110, 5.6.7), 29 bytes and a NUL, made once a second per
+ * thread. Valid until the end of the turn. */
+PL_API const char *pl_conn_date(struct pl_conn *conn);
 
 /* ---- input ------------------------------------------------------------------------------- */
 
@@ -56,6 +59,14 @@ PL_MUST_CHECK PL_API int pl_conn_expect_input(struct pl_conn *conn, size_t bytes
 
 /* The connection's queue of pieces; sent when the module's function has returned. */
 PL_API struct pl_output *pl_conn_output(struct pl_conn *conn);
+
+/* ---- memory of a running request ----------------------------------------------------------- */
+
+/* Pooled memory of at most 16 KiB, not zeroed, aligned for anything. Owner: the module, until
+ * pl_conn_give_memory(), on any thread that holds a connection. NULL: limits.buffers. */
+PL_MUST_CHECK PL_API void *pl_conn_take_memory(struct pl_conn *conn, size_t bytes);
+/* Does nothing with NULL. */
+PL_API void pl_conn_give_memory(struct pl_conn *conn, void *memory);
 
 /* ---- turns and deadlines ----------------------------------------------------------------- */
 
@@ -86,6 +97,8 @@ struct pl_handler_note {
     _Atomic bool is_named;
 };
 PL_API void pl_conn_note_handler(struct pl_conn *conn, struct pl_handler_note *note);
+/* timeouts.handler has passed: counts it and names the handler in the log. */
+PL_API void pl_conn_report_stuck(struct pl_conn *conn, const struct pl_handler_note *note);
 /* Counts one request answered. */
 PL_API void pl_conn_count_request(struct pl_conn *conn);
 

@@ -15,7 +15,8 @@ enum pl_setting_type {
     PL_SETTING_BYTES,    /* uint64_t; 64KiB, 1MiB, 500B */
     PL_SETTING_DURATION, /* int64_t microseconds; 150us, 20ms, 10s, 5min, 1h */
     PL_SETTING_MODE,     /* uint32_t; permission bits, 0660 */
-    PL_SETTING_TEXT,     /* char *, owned; NULL when empty */
+    PL_SETTING_TEXT,     /* char *, owned; NULL when absent */
+    PL_SETTING_PATH,     /* char *, owned; relative to the configuration file's folder */
     PL_SETTING_WORD,     /* int: an index into `words` */
     PL_SETTING_GROUP,    /* a struct in place, described by `rows` */
     PL_SETTING_LIST,     /* struct pl_setting_list of groups described by `rows` */
@@ -38,8 +39,10 @@ struct pl_setting {
     size_t offset;           /* in the struct that the table describes */
     const char *by_default;  /* as it would stand in YAML; NULL: none */
     int64_t min, max;        /* in the type's own unit; both 0: no bound but the type's */
-    const char *const *words; /* WORD: the choices. COUNT, BYTES: words[0], if any, reads as 0 */
+    const char *const *words; /* WORD: the choices. COUNT: words[0], if any, reads as UINT32_MAX */
     const struct pl_setting *rows; /* GROUP, LIST */
+    size_t inherits_from; /* GROUP: where in the outermost struct its unset keys come from, + 1 */
+    size_t seen_offset;   /* GROUP: of a bool that says whether the key was there; 0: none */
     size_t item_bytes;             /* LIST: of one item; TEXTS: sizeof(char *) */
     const char *help;              /* one sentence */
 };

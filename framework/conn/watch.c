@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "watch.h"
+
+#include "assert.h"
+#include "clock.h"
+
+_Static_assert(sizeof(struct pl_watch) <= PL_SLOT_BYTES, "a watch fits its slot");
+
+static struct pl_watch *watch_of(struct pl_slot *slot)
+{
+    return PL_CONTAINER_OF(slot, struct pl_watch, slot);
+}
+
+static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
+{
+    if (reasons & PL_SHUTDOWN)
+        return PL_CLOSE;
+    watch_of(slot)->happened |= reasons;
+    return PL_RUN_PROCESS;
+}
+
+static enum pl_next wait_for_due(struct pl_watch *watch)
+{
+    struct pl_engine *engine = watch->slot.engine;
+
+    /* Without memory for the timer the source ends; its stop is then a no-op. */
+    return pl_engine_face_of(engine)->ops->arm_timer(engine, &watch->slot, watch->due_ms) < 0
+               ? PL_CLOSE
+               : PL_WAIT;
+}
+
+static enum pl_next call_timer(struct pl_watch *watch)
+{
+    const struct pl_watch_settings *settings = &watch->settings;
+    int64_t now_ms;
+
+    settings->on_timer(settings->context);
+    if (settings->period_ms == 0)
+        return PL_CLOSE;
+    /* Periods are counted from the first, so they do not drift; missed ones are skipped. */
+    now_ms = pl_clock_ms();
+    watch->due_ms += settings->period_ms;
+    if (watch->due_ms <= now_ms)
+        watch->due_ms += (now_ms - watch->due_ms) / settings->period_ms * settings->period_ms +
+                         settings->period_ms;
+    return wait_for_due(watch);
+}
+
+static enum pl_next call(struct pl_watch *watch)
+{
+    const struct pl_watch_settings *settings = &watch->settings;
+    uint32_t happened = watch->happened & (PL_READABLE | PL_WRITABLE);
+
+    watch->happened = 0;
+    if (!watch->is_started) {
+        watch->is_started = true;
+        return settings->on_timer != NULL ? wait_for_due(watch) : PL_WAIT;
+    }
+    if (settings->on_timer != NULL)
+        return call_timer(watch);
+    if (settings->on_fd != NULL)
+        settings->on_fd(settings->number, happened, settings->context);
+    else
+        settings->on_signal(settings->number, settings->context);
+    return PL_WAIT;
+}
+
+static enum pl_next run(struct pl_slot *slot, uint32_t stages)
+{
+    enum pl_next next = (enum pl_next)slot->next;
+
+    if (next == PL_RUN_PROCESS && (stages & PL_STAGE_PROCESS))
+        next = call(watch_of(slot));
+    return next;
+}
+
+static void close_watch(struct pl_slot *slot)
+{
+    const struct pl_engine_ops *ops = pl_engine_face_of(slot->engine)->ops;
+
+    pl_claim_close(&slot->claim);
+    ops->forget(slot->engine, slot);
+    slot->handle.fd = -1; /* the application's own */
+    ops->release(slot->engine, slot);
+}
+
+static const struct pl_slot_kind watch_kind = {
+    .name = "watch", .wake = wake, .run = run, .close = close_watch
+};
+
+void pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settings)
+{
+    watch->slot.kind = &watch_kind;
+    watch->slot.arming = &pl_arming_oneshot;
+    watch->slot.next = PL_RUN_PROCESS;
+    watch->settings = *settings;
+    if (settings->on_timer != NULL)
+        watch->due_ms = pl_clock_ms() + settings->after_ms;
+    if (settings->on_fd != NULL) {
+        watch->slot.handle.fd = settings->number;
+        watch->slot.waits = (uint8_t)settings->reasons;
+    } else {
+        watch->slot.is_unwatched = true;
+        watch->slot.waits = settings->on_signal != NULL ? PL_COMPLETION : 0;
+    }
+}

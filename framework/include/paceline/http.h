@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 (RFC 9110, RFC 9112) for applications: routes, requests and replies.
+ *
+ * The contract, the same in every dispatch model: for one connection a handler never runs twice at
+ * once, replies leave in the order of the requests, and the handler may run on any thread.
+ */
+#ifndef PACELINE_HTTP_H
+#define PACELINE_HTTP_H
+
+#include <paceline/protocol.h>
+
+#include <stdbool.h>
+
+/* A request and its reply; valid until the handler returns, or the producer's last call. */
+struct pl_http_exchange;
+
+/* Thread: any, one at a time per connection. A handler that returns without a reply and without
+ * pl_http_defer() is answered with 500. */
+typedef void pl_http_handler(struct pl_http_exchange *exchange, void *context);
+
+struct pl_http_route {
+    const char *method; /* "GET" answers HEAD too */
+    const char *path;   /* compared after percent-decoding, without the query */
+    pl_http_handler *handler;
+    void *context;  /* borrowed; lives as long as the server */
+    bool may_block; /* the connection is parked meanwhile, and timeouts.handler ends its wait */
+};
+
+PL_API extern const struct pl_protocol pl_http_protocol;
+
+/* For PL_APP: these routes answer in every service of the HTTP protocol. `routes` is an array. */
+#define PL_HTTP_ROUTES(routes)                                                                     \
+    .bindings = (const struct pl_binding[]){ { .protocol = &pl_http_protocol,                      \
+                                               .elements = (routes),                               \
+                                               .element_bytes = sizeof((routes)[0]),               \
+                                               .count = sizeof(routes) / sizeof((routes)[0]) } },  \
+    .bindings_count = 1
+
+/* ---- the request: inside the handler ----------------------------------------------------------
+ * Views are borrowed from the exchange and valid until the handler returns. */
+
+PL_API struct pl_view pl_http_method(const struct pl_http_exchange *exchange);
+/* The path as it was sent, not decoded. */
+PL_API struct pl_view pl_http_path(const struct pl_http_exchange *exchange);
+/* What stands behind '?', not decoded; empty without one. */
+PL_API struct pl_view pl_http_query(const struct pl_http_exchange *exchange);
+/* The value of the first field of that name, in any case; false without one. */
+PL_API bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
+                          struct pl_view *ret_value);
+/* The whole body, at most limits.message. */
+PL_API struct pl_view pl_http_body(const struct pl_http_exchange *exchange);
+
+/* ---- the reply: inside the handler ------------------------------------------------------------
+ * One of the reply functions, once; a second reply is a programmer's error. */
+
+/* Adds a field to the reply that follows. Errors: -EINVAL: not a field (RFC 9110, 5.1, 5.5), or one
+ * that the framework writes itself; -ENOBUFS: over 1 KiB in all. */
+PL_MUST_CHECK PL_API int pl_http_add_field(struct pl_http_exchange *exchange, const char *name,
+                                           const char *value);
+/* A whole reply; the bytes are copied. `type` may be NULL. */
+PL_API void pl_http_reply(struct pl_http_exchange *exchange, int status, const char *type,
+                          const void *bytes, size_t length);
+/* The same as text/plain. */
+PL_API void pl_http_reply_text(struct pl_http_exchange *exchange, int status, const char *text);
+
+enum pl_http_produce {
+    PL_HTTP_MORE,  /* call me again when there is room */
+    PL_HTTP_DONE,  /* the body is complete */
+    PL_HTTP_ABORT, /* it cannot be completed: the connection is cut, so that the client knows */
+};
+
+/*
+ * Called whenever there is room for more of the body, which it appends with pl_http_write(). It
+ * does not block. When the client has gone it is called a last time with `exchange` NULL, to let go
+ * of its context.
+ */
+typedef enum pl_http_produce pl_http_producer(struct pl_http_exchange *exchange, void *context);
+
+/* A streamed reply: chunked in HTTP/1.1, ended by the close in 1.0. The producer runs after the
+ * handler has returned, on any thread, one at a time. */
+PL_API void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
+                                 pl_http_producer *producer, void *context);
+/* Appends to a streamed body. Errors: -ENOBUFS. Thread: inside the producer. */
+PL_MUST_CHECK PL_API int pl_http_write(struct pl_http_exchange *exchange, const void *bytes,
+                                       size_t length);
+
+/* ---- a reply given later, from any thread ------------------------------------------------------ */
+
+/* Safe to keep and copy while the server lives; fails loudly when the client has gone. */
+struct pl_http_deferred {
+    struct pl_conn_token token;
+};
+
+/* The handler returns without a reply. From a route with `.may_block` the handle is dead: such a
+ * handler answers itself. */
+PL_API struct pl_http_deferred pl_http_defer(struct pl_http_exchange *exchange);
+
+/*
+ * The whole reply, or a streamed one: begin, write any number of times, end.
+ *
+ * Errors: -ESTALE: the client has gone, or it was answered already (timeouts.handler); -EAGAIN: too
+ *         much waits for a slow client, try again; -ENOMEM.
+ * Thread: any.
+ */
+PL_MUST_CHECK PL_API int pl_http_deferred_reply(const struct pl_http_deferred *deferred, int status,
+                                                const char *type, const void *bytes,
+                                                size_t length);
+PL_MUST_CHECK PL_API int pl_http_deferred_begin(const struct pl_http_deferred *deferred, int status,
+                                                const char *type);
+PL_MUST_CHECK PL_API int pl_http_deferred_write(const struct pl_http_deferred *deferred,
+                                                const void *bytes, size_t length);
+PL_MUST_CHECK PL_API int pl_http_deferred_end(const struct pl_http_deferred *deferred);
+
+#endif

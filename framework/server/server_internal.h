@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record of a server, for server.c and main.c. */
+#ifndef PL_SERVER_SERVER_INTERNAL_H
+#define PL_SERVER_SERVER_INTERNAL_H
+
+#include "address.h"
+#include "engine.h"
+#include "log_writer.h"
+#include "service.h"
+#include "settings.h"
+#include "signals.h"
+
+#include <paceline/events.h>
+#include <paceline/server.h>
+
+#define PL_PROTOCOLS_MAX         15
+#define PL_BINDINGS_MAX          32
+#define PL_SERVER_LISTENERS_MAX  256
+
+struct pl_server_listener {
+    struct pl_address address;
+    char text[PL_ADDRESS_TEXT_BYTES];
+    const struct pl_service *service; /* borrowed */
+};
+
+struct pl_server {
+    struct pl_app app;
+    const struct pl_protocol *protocols[PL_PROTOCOLS_MAX]; /* borrowed */
+    struct pl_modules modules;
+    struct pl_settings_schema schema;
+    struct pl_settings settings; /* owned */
+
+    struct pl_buffer_pool pool;
+    bool has_pool;
+    struct pl_conn_quota quota;
+    struct pl_service services[PL_SERVICES_MAX];
+    size_t services_count;
+    struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
+    size_t engines_count;
+    struct pl_engine *shared_engine; /* one of them, or NULL */
+    struct pl_server_listener listeners[PL_SERVER_LISTENERS_MAX];
+    size_t listeners_count;
+    bool listeners_removed;
+
+    struct pl_log_writer log_writer;
+    struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
+    bool is_started;
+    _Atomic bool is_hurried;
+};
+
+/* The steps of pl_server_open(), for pl_main(), which may end between them. */
+PL_MUST_CHECK struct pl_server *pl_server_new(const struct pl_app *app);
+void pl_server_collect_modules(struct pl_server *server, const struct pl_app *app);
+PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *config_path,
+                                          const char *const *sets, struct pl_error *error);
+PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings of a server, as their tables describe them; see docs/configuration.md. */
+#ifndef PL_SERVER_SETTINGS_H
+#define PL_SERVER_SETTINGS_H
+
+#include "settings_tree.h"
+
+#include <paceline/error.h>
+
+#include <stdbool.h>
+
+struct pl_turn_settings {
+    int64_t time_us;
+    uint64_t bytes;
+};
+
+struct pl_queue_settings {
+    uint32_t max;
+    int full; /* enum pl_queue_full */
+};
+
+struct pl_dispatch_settings {
+    int model; /* index in pl_models */
+    uint32_t threads;
+    int arming; /* 0 oneshot, 1 edge */
+    int promotion;
+    struct pl_turn_settings turn;
+    struct pl_queue_settings queue;
+};
+
+struct pl_service_settings {
+    char *name;
+    int protocol; /* index in the modules */
+    struct pl_setting_list listen;
+    struct pl_dispatch_settings dispatch;
+    bool has_dispatch;
+    uint32_t backlog;
+    bool has_nodelay;
+    bool has_keepalive;
+    uint32_t unix_mode;
+    void *module;
+};
+
+struct pl_limits_settings {
+    uint32_t connections;
+    uint64_t buffers;
+    uint64_t message;
+    uint64_t rate_min;
+};
+
+struct pl_timeouts_settings {
+    int64_t header_us, body_us, idle_us, write_us, handler_us, drain_us;
+};
+
+struct pl_log_settings {
+    int level;
+    int format;
+};
+
+struct pl_settings {
+    struct pl_dispatch_settings dispatch;
+    struct pl_limits_settings limits;
+    struct pl_timeouts_settings timeouts;
+    struct pl_log_settings log;
+    struct pl_setting_list services;
+};
+
+/* The tables with the words that are known only at run time: models and protocols. */
+struct pl_settings_schema {
+    struct pl_modules modules;
+    const char *model_words[16];
+    const char *protocol_words[16];
+    struct pl_setting dispatch_rows[8];
+    struct pl_setting service_rows[12];
+    struct pl_setting rows[8];
+};
+
+/* `modules` is borrowed. */
+void pl_settings_schema_init(struct pl_settings_schema *schema, const struct pl_modules *modules);
+
+/* Adds a service of that protocol with its defaults, for a server without a file. -ENOMEM */
+PL_MUST_CHECK int pl_settings_add_default_service(const struct pl_settings_schema *schema,
+                                                  struct pl_settings *settings, int protocol);
+
+/* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
+PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,
+                                    const struct pl_settings_schema *schema, const char *source,
+                                    struct pl_error *error);
+
+#endif

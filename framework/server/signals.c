@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signals.h"
+
+#include "engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const int own_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2 };
+
+/* What an application may watch: blocked from the start, so that none is missed. */
+static const int free_signals[] = { SIGALRM, SIGCHLD, SIGCONT, SIGTSTP, SIGURG, SIGWINCH, SIGIO };
+
+static bool is_among(int signal, const int *signals, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (signals[i] == signal)
+            return true;
+    return false;
+}
+
+void pl_signals_init(struct pl_signals *signals)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+    memset(signals, 0, sizeof(*signals));
+    pthread_mutex_init(&signals->lock, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigemptyset(&signals->set);
+    for (size_t i = 0; i < sizeof(own_signals) / sizeof(own_signals[0]); i++)
+        sigaddset(&signals->set, own_signals[i]);
+    pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
+}
+
+void pl_signals_deinit(struct pl_signals *signals)
+{
+    pthread_mutex_destroy(&signals->lock);
+}
+
+int pl_signals_watch(struct pl_signals *signals, int signal, const struct pl_event_source *source)
+{
+    sigset_t one;
+    int err = 0;
+
+    if (!is_among(signal, free_signals, sizeof(free_signals) / sizeof(free_signals[0])) &&
+        !(signal >= SIGRTMIN && signal <= SIGRTMAX))
+        return -EINVAL;
+    pthread_mutex_lock(&signals->lock);
+    if (signals->watched_count == PL_SIGNALS_WATCHED_MAX) {
+        err = -ENOBUFS;
+    } else {
+        signals->watched[signals->watched_count].signal = signal;
+        signals->watched[signals->watched_count].source = *source;
+        signals->watched_count++;
+        sigaddset(&signals->set, signal);
+    }
+    pthread_mutex_unlock(&signals->lock);
+    if (err < 0)
+        return err;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    pthread_sigmask(SIG_BLOCK, &one, NULL);
+    return 0;
+}
+
+static bool pass_on(struct pl_signals *signals, int signal)
+{
+    bool is_watched = false;
+
+    pthread_mutex_lock(&signals->lock);
+    for (size_t i = 0; i < signals->watched_count; i++)
+        if (signals->watched[i].signal == signal) {
+            is_watched = true;
+            pl_engine_claim(signals->watched[i].source.engine, signals->watched[i].source.token,
+                            PL_COMPLETION);
+        }
+    pthread_mutex_unlock(&signals->lock);
+    return is_watched;
+}
+
+int pl_signals_next(struct pl_signals *signals)
+{
+    for (;;) {
+        sigset_t set;
+        int signal;
+
+        pthread_mutex_lock(&signals->lock);
+        set = signals->set;
+        pthread_mutex_unlock(&signals->lock);
+        signal = sigwaitinfo(&set, NULL);
+        if (signal > 0 && !pass_on(signals, signal))
+            return signal;
+    }
+}

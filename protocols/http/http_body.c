@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_body.h"
+
+#include <string.h>
+
+/* Extensions and trailers are read and dropped; more than this is somebody's weapon. */
+#define EXTRA_BYTES_MAX 8192
+
+/* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
+#define SIZE_DIGITS_MAX 15
+
+static unsigned char lower(char byte)
+{
+    return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
+bool http_equals_ignoring_case(struct pl_view text, const char *lower_case)
+{
+    size_t i = 0;
+
+    for (; i < text.length && lower_case[i] != '\0'; i++)
+        if (lower(text.bytes[i]) != (unsigned char)lower_case[i])
+            return false;
+    return i == text.length && lower_case[i] == '\0';
+}
+
+/* Takes the next element of a comma-separated list (RFC 9110, 5.6.1); false at its end. */
+static bool take_element(struct pl_view *list, struct pl_view *ret_element)
+{
+    while (list->length > 0) {
+        const char *comma = memchr(list->bytes, ',', list->length);
+        size_t length = comma == NULL ? list->length : (size_t)(comma - list->bytes);
+        struct pl_view element = { .bytes = list->bytes, .length = length };
+        size_t used = comma == NULL ? length : length + 1;
+
+        list->bytes += used;
+        list->length -= used;
+        while (element.length > 0 && (*element.bytes == ' ' || *element.bytes == '\t')) {
+            element.bytes++;
+            element.length--;
+        }
+        while (element.length > 0 && (element.bytes[element.length - 1] == ' ' ||
+                                      element.bytes[element.length - 1] == '\t'))
+            element.length--;
+        if (element.length == 0)
+            continue;
+        *ret_element = element;
+        return true;
+    }
+    return false;
+}
+
+/* Digits only, one field, one number: everything else can be read in two ways (RFC 9112, 6.3). */
+static int read_content_length(struct pl_view value, uint64_t *ret_length)
+{
+    uint64_t length = 0;
+
+    if (value.length == 0)
+        return 400;
+    for (size_t i = 0; i < value.length; i++) {
+        unsigned char byte = (unsigned char)value.bytes[i];
+
+        if (byte < '0' || byte > '9')
+            return 400;
+        if (length > (UINT64_MAX >> 1) / 10 - 1)
+            return 413;
+        length = length * 10 + (byte - '0');
+    }
+    *ret_length = length;
+    return 0;
+}
+
+/* Only `chunked`, once and last; any other coding is not implemented (RFC 9112, 6.1). */
+static int read_transfer_encoding(struct pl_view value, struct http_framing *framing)
+{
+    struct pl_view coding;
+    bool has_any = false;
+
+    while (take_element(&value, &coding)) {
+        has_any = true;
+        if (framing->is_chunked)
+            return 400;
+        if (!http_equals_ignoring_case(coding, "chunked"))
+            return 501;
+        framing->is_chunked = true;
+    }
+    return has_any ? 0 : 400;
+}
+
+static void read_connection(struct pl_view value, bool *is_close, bool *is_keep_alive)
+{
+    struct pl_view option;
+
+    while (take_element(&value, &option)) {
+        if (http_equals_ignoring_case(option, "close"))
+            *is_close = true;
+        else if (http_equals_ignoring_case(option, "keep-alive"))
+            *is_keep_alive = true;
+    }
+}
+
+static bool is_port(struct pl_view port)
+{
+    for (size_t i = 0; i < port.length; i++)
+        if (port.bytes[i] < '0' || port.bytes[i] > '9')
+            return false;
+    return port.length <= 5;
+}
+
+static bool is_host_byte(unsigned char byte)
+{
+    return http_is_token_byte(byte) ? byte != '^' && byte != '`' && byte != '|' && byte != '#'
+                                    : strchr("();,=", byte) != NULL && byte != '\0';
+}
+
+/* uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2). */
+static bool is_host(struct pl_view host)
+{
+    const char *colon;
+    size_t name_length;
+
+    if (host.length > 0 && host.bytes[0] == '[') {
+        const char *end = memchr(host.bytes, ']', host.length);
+
+        if (end == NULL)
+            return false;
+        for (const char *at = host.bytes + 1; at < end; at++)
+            if (strchr("0123456789abcdefABCDEF:.", *at) == NULL)
+                return false;
+        host.length -= (size_t)(end + 1 - host.bytes);
+        host.bytes = end + 1;
+        return host.length == 0 ||
+               (host.bytes[0] == ':' &&
+                is_port((struct pl_view){ .bytes = host.bytes + 1, .length = host.length - 1 }));
+    }
+    colon = host.length > 0 ? memchr(host.bytes, ':', host.length) : NULL;
+    name_length = colon == NULL ? host.length : (size_t)(colon - host.bytes);
+    for (size_t i = 0; i < name_length; i++)
+        if (!is_host_byte((unsigned char)host.bytes[i]))
+            return false;
+    return colon == NULL ||
+           is_port((struct pl_view){ .bytes = colon + 1, .length = host.length - name_length - 1 });
+}
+
+int http_read_framing(const struct http_head *head, struct pl_view input,
+                      struct http_framing *ret_framing)
+{
+    struct http_framing framing = { .content_length = 0 };
+    bool is_close = false, is_keep_alive = false, has_length = false;
+    uint32_t hosts = 0;
+
+    for (uint16_t i = 0; i < head->fields_count; i++) {
+        struct pl_view name = http_view(input, head->fields[i].name);
+        struct pl_view value = http_view(input, head->fields[i].value);
+        int status = 0;
+
+        if (http_equals_ignoring_case(name, "host")) {
+            hosts++;
+            status = is_host(value) ? 0 : 400;
+        } else if (http_equals_ignoring_case(name, "content-length")) {
+            status = has_length ? 400 : read_content_length(value, &framing.content_length);
+            has_length = true;
+        } else if (http_equals_ignoring_case(name, "transfer-encoding")) {
+            status = read_transfer_encoding(value, &framing);
+        } else if (http_equals_ignoring_case(name, "connection")) {
+            read_connection(value, &is_close, &is_keep_alive);
+        } else if (http_equals_ignoring_case(name, "expect")) {
+            framing.expects_continue = http_equals_ignoring_case(value, "100-continue");
+            status = framing.expects_continue ? 0 : 417;
+        }
+        if (status != 0)
+            return status;
+    }
+    /* RFC 9112, 3.2: exactly one in 1.1; two make the message ambiguous in any version. */
+    if (hosts > 1 || (hosts == 0 && head->minor_version >= 1))
+        return 400;
+    /* Both, or a coding in 1.0, is how requests are smuggled (RFC 9112, 6.1). */
+    if (framing.is_chunked && (has_length || head->minor_version == 0))
+        return 400;
+    framing.is_persistent = head->minor_version >= 1 ? !is_close : is_keep_alive && !is_close;
+    framing.expects_continue = framing.expects_continue && head->minor_version >= 1;
+    *ret_framing = framing;
+    return 0;
+}
+
+static bool is_method(const struct http_head *head, struct pl_view input, const char *name)
+{
+    return pl_view_equals(http_view(input, head->method), pl_view_of(name));
+}
+
+/* The offset of the path in absolute-form, or 0 when it is none. */
+static uint32_t skip_authority(struct pl_view target)
+{
+    static const char scheme[] = "http://";
+    uint32_t at = sizeof(scheme) - 1;
+
+    if (target.length <= at ||
+        !http_equals_ignoring_case((struct pl_view){ .bytes = target.bytes, .length = at }, scheme))
+        return 0;
+    while (at < target.length && target.bytes[at] != '/' && target.bytes[at] != '?')
+        at++;
+    if (at == sizeof(scheme) - 1 ||
+        !is_host((struct pl_view){ .bytes = target.bytes + sizeof(scheme) - 1,
+                                   .length = at - (sizeof(scheme) - 1) }))
+        return 0;
+    return at;
+}
+
+int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
+                     struct http_span *ret_query)
+{
+    struct pl_view target = http_view(input, head->target);
+    struct http_span path = head->target;
+    const char *mark;
+
+    *ret_query = (struct http_span){ .offset = head->target.offset };
+    /* CONNECT names an authority, not a resource: nothing here is a tunnel (RFC 9110, 9.3.6). */
+    if (is_method(head, input, "CONNECT"))
+        return 501;
+    if (target.length == 1 && target.bytes[0] == '*') {
+        *ret_path = path;
+        return is_method(head, input, "OPTIONS") ? 0 : 400;
+    }
+    if (target.bytes[0] != '/') {
+        uint32_t skipped = skip_authority(target);
+
+        if (skipped == 0)
+            return 400;
+        path.offset += skipped;
+        path.length -= skipped;
+    }
+    if (path.length > 0 &&
+        memchr(input.bytes + path.offset, '#', path.length) != NULL)
+        return 400;
+    mark = path.length > 0 ? memchr(input.bytes + path.offset, '?', path.length) : NULL;
+    if (mark != NULL) {
+        uint32_t length = (uint32_t)(mark - (input.bytes + path.offset));
+
+        ret_query->offset = path.offset + length + 1;
+        ret_query->length = path.length - length - 1;
+        path.length = length;
+    }
+    *ret_path = path;
+    return 0;
+}
+
+/* ---- chunked --------------------------------------------------------------------------------- */
+
+enum chunk_state {
+    SIZE,
+    EXTENSION,
+    SIZE_LF,
+    DATA,
+    DATA_CR,
+    DATA_LF,
+    TRAILER_START,
+    TRAILER,
+    TRAILER_LF,
+    END_LF,
+};
+
+void http_chunked_init(struct http_chunked *chunked)
+{
+    *chunked = (struct http_chunked){ .state = SIZE };
+}
+
+static int hex_digit(char byte)
+{
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    if (byte >= 'a' && byte <= 'f')
+        return byte - 'a' + 10;
+    if (byte >= 'A' && byte <= 'F')
+        return byte - 'A' + 10;
+    return -1;
+}
+
+static bool size_byte(struct http_chunked *chunked, char byte)
+{
+    int digit = hex_digit(byte);
+
+    if (digit >= 0) {
+        chunked->left = chunked->left * 16 + (uint64_t)digit;
+        return ++chunked->digits <= SIZE_DIGITS_MAX;
+    }
+    if (chunked->digits == 0)
+        return false;
+    if (byte == '\r')
+        chunked->state = SIZE_LF;
+    else if (byte == ';')
+        chunked->state = EXTENSION;
+    else
+        return false;
+    return true;
+}
+
+/* Extensions and trailers are dropped; control bytes in them are not. */
+static bool extra_byte(struct http_chunked *chunked, char byte, enum chunk_state after_cr)
+{
+    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
+        return false;
+    if (byte == '\r') {
+        chunked->state = (uint8_t)after_cr;
+        return true;
+    }
+    return (unsigned char)byte >= 0x20 ? byte != 0x7f : byte == '\t';
+}
+
+static bool framing_byte(struct http_chunked *chunked, char byte)
+{
+    switch ((enum chunk_state)chunked->state) {
+    case SIZE:
+        return size_byte(chunked, byte);
+    case EXTENSION:
+        return extra_byte(chunked, byte, SIZE_LF);
+    case SIZE_LF:
+        chunked->state = chunked->left == 0 ? TRAILER_START : DATA;
+        return byte == '\n';
+    case DATA_CR:
+        chunked->state = DATA_LF;
+        return byte == '\r';
+    case DATA_LF:
+        chunked->state = SIZE;
+        chunked->digits = 0;
+        return byte == '\n';
+    case TRAILER_START:
+        if (byte == '\r') {
+            chunked->state = END_LF;
+            return true;
+        }
+        chunked->state = TRAILER;
+        return http_is_token_byte((unsigned char)byte) != 0;
+    case TRAILER:
+        return extra_byte(chunked, byte, TRAILER_LF);
+    case TRAILER_LF:
+        chunked->state = TRAILER_START;
+        return byte == '\n';
+    case END_LF:
+    case DATA:
+        break;
+    }
+    return byte == '\n';
+}
+
+enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
+                                    size_t end, size_t *body_end, size_t body_max,
+                                    size_t body_begin)
+{
+    while (*raw < end) {
+        bool is_last = chunked->state == END_LF;
+
+        if (chunked->state == DATA) {
+            size_t part = end - *raw < chunked->left ? end - *raw : (size_t)chunked->left;
+
+            memmove(bytes + *body_end, bytes + *raw, part);
+            *body_end += part;
+            *raw += part;
+            chunked->left -= part;
+            if (chunked->left == 0)
+                chunked->state = DATA_CR;
+            continue;
+        }
+        if (!framing_byte(chunked, bytes[(*raw)++]))
+            return HTTP_CHUNK_ERROR;
+        if (is_last)
+            return HTTP_CHUNK_DONE;
+        if (chunked->left > body_max || *body_end - body_begin > body_max - chunked->left)
+            return HTTP_CHUNK_LARGE;
+    }
+    return HTTP_CHUNK_MORE;
+}

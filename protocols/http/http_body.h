@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the head says about the message (RFC 9110, 9112): where it ends, whether the connection
+ * persists, whom it is for; and the chunked coding, decoded in place.
+ */
+#ifndef PL_HTTP_BODY_H
+#define PL_HTTP_BODY_H
+
+#include "http_parse.h"
+
+#include <stdbool.h>
+
+struct http_framing {
+    uint64_t content_length;
+    bool is_chunked;
+    bool is_persistent;     /* the client does not ask to close */
+    bool expects_continue;  /* Expect: 100-continue */
+};
+
+/* Reads the fields that decide the message. Returns 0 or the status of the refusal. */
+int http_read_framing(const struct http_head *head, struct pl_view input,
+                      struct http_framing *ret_framing);
+
+/* Splits the target into path and query (RFC 9112, 3.2); the path of `OPTIONS *` is "*". Returns 0
+ * or the status of the refusal. */
+int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
+                     struct http_span *ret_query);
+
+bool http_equals_ignoring_case(struct pl_view text, const char *lower_case);
+
+/* ---- chunked (RFC 9112, 7.1) ------------------------------------------------------------------ */
+
+struct http_chunked {
+    uint8_t state;
+    uint8_t digits;         /* of the size at hand */
+    uint64_t left;          /* bytes of the chunk at hand still to come */
+    uint32_t extra_bytes;   /* of extensions and trailers so far; bounded */
+};
+
+enum http_chunk {
+    HTTP_CHUNK_MORE,  /* all bytes were used */
+    HTTP_CHUNK_DONE,  /* the last chunk and the trailers were read */
+    HTTP_CHUNK_ERROR, /* 400 */
+    HTTP_CHUNK_LARGE, /* the body is over body_max: 413 */
+};
+
+void http_chunked_init(struct http_chunked *chunked);
+/* Decodes bytes[*raw .. end) and moves the data to bytes + *body_end; both marks are moved on. */
+enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
+                                    size_t end, size_t *body_end, size_t body_max,
+                                    size_t body_begin);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Regular files below a root. The kernel keeps the look-up inside it (openat2, RESOLVE_BENEATH), so
+ * that neither `..` nor a symbolic link leads out; O_NONBLOCK keeps a FIFO from holding a thread.
+ */
+#include "http_exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const struct {
+    const char *ending;
+    const char *type;
+} types[] = {
+    { "html", "text/html; charset=utf-8" },
+    { "htm", "text/html; charset=utf-8" },
+    { "css", "text/css; charset=utf-8" },
+    { "js", "text/javascript; charset=utf-8" },
+    { "mjs", "text/javascript; charset=utf-8" },
+    { "json", "application/json" },
+    { "txt", "text/plain; charset=utf-8" },
+    { "md", "text/markdown; charset=utf-8" },
+    { "xml", "application/xml" },
+    { "svg", "image/svg+xml" },
+    { "png", "image/png" },
+    { "jpg", "image/jpeg" },
+    { "jpeg", "image/jpeg" },
+    { "gif", "image/gif" },
+    { "webp", "image/webp" },
+    { "ico", "image/x-icon" },
+    { "pdf", "application/pdf" },
+    { "wasm", "application/wasm" },
+    { "woff2", "font/woff2" },
+    { "mp4", "video/mp4" },
+    { "gz", "application/gzip" },
+    { "zip", "application/zip" },
+};
+
+static const char *type_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    if (dot != NULL && strchr(dot, '/') == NULL)
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+            if (strcmp(dot + 1, types[i].ending) == 0)
+                return types[i].type;
+    return "application/octet-stream";
+}
+
+static int open_beneath(int root_fd, const char *path)
+{
+    const struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                                  .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+    long fd;
+
+    do {
+        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int http_open_root(const char *path, struct pl_error *error)
+{
+    char reason[128];
+    int probe;
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return pl_error_set(error, errno == ENOENT ? EX_NOINPUT : EX_NOPERM, -errno,
+                            "http.root: cannot open directory '%s': %s", path,
+                            strerror_r(errno, reason, sizeof(reason)));
+    probe = open_beneath(fd, ".");
+    if (probe == -ENOSYS || probe == -EPERM) {
+        (void)close(fd);
+        return pl_error_set(error, EX_UNAVAILABLE, probe,
+                            "http.root: this kernel or sandbox has no openat2(2), without which "
+                            "files cannot be kept below '%s'",
+                            path);
+    }
+    if (probe >= 0)
+        (void)close(probe);
+    return fd;
+}
+
+static int status_of_errno(int err)
+{
+    switch (err) {
+    case -EACCES:
+    case -EPERM:
+        return 403;
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+        return 503;
+    default: /* absent, a path through a file, a link that leads out (EXDEV), a device (ENXIO) */
+        return 404;
+    }
+}
+
+static void reply_file(struct pl_http_exchange *exchange, const char *path, int fd, off_t size)
+{
+    snprintf(exchange->type, sizeof(exchange->type), "%s", type_of(path));
+    exchange->status = 200;
+    if (http_begin_reply(exchange, exchange->conn, (uint64_t)size) < 0) {
+        (void)close(fd);
+        return;
+    }
+    if (exchange->is_head_method || size == 0) {
+        (void)close(fd);
+        return;
+    }
+    if (pl_output_append_file(exchange->output, fd, 0, (size_t)size) < 0)
+        exchange->is_broken = true;
+}
+
+void http_serve_file(struct pl_http_exchange *exchange, const char *path)
+{
+    char name[4200];
+    size_t length = strlen(path);
+    struct stat status;
+    int fd;
+
+    while (*path == '/')
+        path++;
+    length = strlen(path);
+    if (length + sizeof("index.html") > sizeof(name)) {
+        http_reply_status(exchange, 404);
+        return;
+    }
+    snprintf(name, sizeof(name), "%s%s", path,
+             length == 0 || path[length - 1] == '/' ? "index.html" : "");
+    fd = open_beneath(exchange->service->root_fd, name);
+    if (fd < 0) {
+        http_reply_status(exchange, status_of_errno(fd));
+        return;
+    }
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+        (void)close(fd);
+        http_reply_status(exchange, 404);
+        return;
+    }
+    reply_file(exchange, name, fd, status.st_size);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all connections of one HTTP service share: its settings and where requests go. */
+#ifndef PL_HTTP_SERVICE_H
+#define PL_HTTP_SERVICE_H
+
+#include <paceline/http.h>
+#include <paceline/limits.h>
+
+struct http_settings {
+    char *root;
+    uint64_t head_bytes_max;
+    uint64_t target_bytes_max;
+    struct pl_setting_list routes; /* of struct http_route_settings */
+};
+
+struct http_reply_settings {
+    uint32_t status;
+    char *type;
+    char *text;
+};
+
+struct http_route_settings {
+    char *path;
+    char *method;
+    struct http_reply_settings reply;
+};
+
+extern const struct pl_setting http_settings_table[];
+
+/* A handler of the application, or a fixed reply of the configuration. */
+struct http_route {
+    const char *method; /* borrowed */
+    const char *path;   /* borrowed */
+    size_t path_length;
+    pl_http_handler *handler; /* NULL: fixed */
+    void *context;
+    const struct http_reply_settings *fixed; /* borrowed */
+    bool may_block;
+    struct pl_handler_note note;
+};
+
+struct http_service {
+    struct http_route routes[PL_ROUTES_MAX];
+    size_t routes_count;
+    int root_fd; /* owned; -1 without a root */
+    size_t head_bytes_max;
+    size_t target_bytes_max;
+};
+
+/* ---- http_router.c --------------------------------------------------------------------------- */
+
+enum http_match {
+    HTTP_MATCH_ROUTE,
+    HTTP_MATCH_OTHER_METHOD, /* the path is known, for the methods in *ret_allow */
+    HTTP_MATCH_NOTHING,
+};
+
+enum http_match http_find_route(struct http_service *service, struct pl_view method,
+                                struct pl_view path, struct http_route **ret_route,
+                                char *ret_allow, size_t allow_size);
+
+/* Percent-decodes a path once (RFC 3986, 2.1); returns its length, or -1 for a malformed escape, a
+ * NUL, or no room. */
+long http_decode_path(struct pl_view path, char *decoded, size_t size);
+
+/* ---- http_files.c ---------------------------------------------------------------------------- */
+
+int http_open_root(const char *path, struct pl_error *error);
+
+/* Answers GET and HEAD with a regular file below the root. `path` is decoded and terminated. */
+void http_serve_file(struct pl_http_exchange *exchange, const char *path);
+
+#endif
