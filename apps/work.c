@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work to order, to see what a model does with it: /work?cpu=MICROSECONDS&block=MICROSECONDS. The
- * path / answers at once.
+ * path / answers at once, and lines are echoed.
  */
 #include <paceline/http.h>
+#include <paceline/line.h>
 #include <paceline/main.h>
 
 #include <errno.h>
@@ -90,5 +91,9 @@ int main(int argc, char **argv)
         { .method = "GET", .path = "/work", .handler = work, .may_block = true },
     };
 
-    return pl_main(argc, argv, &PL_APP(.name = "work", PL_HTTP_ROUTES(routes)));
+    static const struct pl_protocol *const protocols[] = { &pl_http_protocol, &pl_line_protocol };
+
+    return pl_main(argc, argv,
+                   &PL_APP(.name = "work", PL_HTTP_ROUTES(routes), .protocols = protocols,
+                           .protocols_count = 2));
 }

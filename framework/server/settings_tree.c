@@ -190,6 +190,8 @@ void pl_settings_manual(const struct pl_setting *rows, const struct pl_modules *
         if (row->type == PL_SETTING_GROUP || row->type == PL_SETTING_LIST) {
             fprintf(out, "| `%s%s%s` | | | %s |\n", prefix, row->name,
                     row->type == PL_SETTING_LIST ? "[]" : "", row->help);
+            if (row->inherits_from != 0)
+                continue; /* its keys stand where they come from */
             snprintf(name, sizeof(name), "%s%s%s.", prefix, row->name,
                      row->type == PL_SETTING_LIST ? "[]" : "");
             pl_settings_manual(row->rows, modules, name, out);

@@ -180,8 +180,9 @@ static int read_item(struct reader *reader, const yaml_node_t *node, const struc
 {
     if (row->type == PL_SETTING_TEXTS) {
         const struct pl_setting text = { .name = row->name, .type = PL_SETTING_TEXT };
+        int err = enter(reader, node);
 
-        return read_scalar(reader, node, &text, item);
+        return err < 0 ? err : read_scalar(reader, node, &text, item);
     }
     if (pl_settings_fill(row->rows, item) < 0)
         return pl_error_set(reader->error, EX_OSERR, -ENOMEM, "no memory for the settings");
@@ -460,26 +461,55 @@ static int visit_root(struct reader *reader, const yaml_node_t *root, void *cont
     return root == NULL ? 0 : read_mapping(reader, root, reader->schema->rows, settings);
 }
 
-/* A service without a name is called after its protocol. */
+static bool is_name_taken(const struct pl_settings *settings, const char *name)
+{
+    const struct pl_service_settings *services = settings->services.items;
+
+    for (uint32_t i = 0; i < settings->services.count; i++)
+        if (services[i].name != NULL && strcmp(services[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A service without a name is called after its protocol; the second of them http-2. */
 static int name_services(const struct pl_settings_schema *schema, struct pl_settings *settings)
 {
     struct pl_service_settings *services = settings->services.items;
 
-    for (uint32_t i = 0; i < settings->services.count; i++)
-        if (services[i].name == NULL) {
-            services[i].name =
-                pl_alloc_string(schema->modules.protocols[services[i].protocol]->name);
-            if (services[i].name == NULL)
-                return -ENOMEM;
-        }
+    for (uint32_t i = 0; i < settings->services.count; i++) {
+        const char *protocol = schema->modules.protocols[services[i].protocol]->name;
+        char name[64];
+
+        if (services[i].name != NULL)
+            continue;
+        snprintf(name, sizeof(name), "%s", protocol);
+        for (uint32_t number = 2; is_name_taken(settings, name); number++)
+            snprintf(name, sizeof(name), "%.40s-%u", protocol, number);
+        services[i].name = pl_alloc_string(name);
+        if (services[i].name == NULL)
+            return -ENOMEM;
+    }
     return 0;
+}
+
+/* The folder that holds the file, absolute where that can be found out. */
+static void find_folder(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    char given[4096];
+    char *resolved;
+
+    snprintf(given, sizeof(given), "%.*s", slash == NULL ? 1 : (int)(slash - path + 1),
+             slash == NULL ? "." : path);
+    resolved = realpath(given, NULL);
+    snprintf(folder, size, "%s", resolved == NULL ? given : resolved);
+    free(resolved);
 }
 
 int pl_settings_read(const struct pl_settings_schema *schema, const char *path,
                      struct pl_settings *settings, struct pl_error *error)
 {
     char folder[4096];
-    const char *slash = strrchr(path, '/');
     struct reader reader = { .schema = schema,
                              .source = path,
                              .folder = folder,
@@ -492,10 +522,7 @@ int pl_settings_read(const struct pl_settings_schema *schema, const char *path,
 
     if (err < 0)
         return err;
-    snprintf(folder, sizeof(folder), "%.*s", slash == NULL ? 1 : (int)(slash - path),
-             slash == NULL ? "." : path);
-    if (slash == path)
-        snprintf(folder, sizeof(folder), "/");
+    find_folder(path, folder, sizeof(folder));
     err = read_text(&reader, text, length, visit_root, settings);
     pl_free(text);
     if (err == 0 && name_services(schema, settings) < 0)

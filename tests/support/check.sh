@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+# The test command: which builds, which suites in which, and their counts. Sourced by quickstart.
+#
+#     build-check     gcc, -Werror, dear assertions: every suite
+#     build-address   clang, address and undefined-behaviour sanitizers: units, protocols, servers
+#     build-thread    clang, thread sanitizer: the contract suite
+#
+# Each build runs every case it is there for, each model and arming meets the contract suite once.
+
+total_passed=0
+total_failed=0
+suites_failed=()
+
+# Counts of a cmocka program or of a script that ends in "N passed, N failed".
+count_log() {
+    awk '
+        /^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
+        /^\[  FAILED  \] [0-9]+ test/ { failed += $4 }
+        /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+        END { print passed + 0, failed + 0 }' "$1"
+}
+
+# run_tests COMMAND...: each argument is one command line; a crash or a time-out is a failure too.
+run_tests() {
+    local line passed=0 failed=0 p f code log
+    for line in "$@"; do
+        log=$(mktemp "$scratch/test.XXXXXX")
+        timeout -k 10 600 bash -c "$line" >"$log" 2>&1 </dev/null
+        code=$?
+        read -r p f <<<"$(count_log "$log")"
+        if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
+            f=1
+        fi
+        if [ "$code" -eq 0 ] && [ $((p + f)) -eq 0 ]; then
+            echo "$line: ran no test"
+            f=1
+        fi
+        if [ "$f" -ne 0 ]; then
+            echo "--- $line (exit code $code)"
+            grep -vaE '^\[ (RUN     |      OK) \]' "$log" | tail -n 50
+        fi
+        passed=$((passed + p)) failed=$((failed + f))
+    done
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+# The same, two at a time: for programs that mostly wait.
+run_tests_in_two() {
+    local even=() odd=() i=0 line first second
+    for line in "$@"; do
+        if [ $((i % 2)) -eq 0 ]; then even+=("$line"); else odd+=("$line"); fi
+        i=$((i + 1))
+    done
+    first=$(mktemp "$scratch/half.XXXXXX")
+    second=$(mktemp "$scratch/half.XXXXXX")
+    run_tests "${even[@]}" >"$first" &
+    local child=$! code=0
+    run_tests "${odd[@]}" >"$second" || code=1
+    wait "$child" || code=1
+    grep -havE '^[0-9]+ passed, [0-9]+ failed$' "$first" "$second"
+    cat "$first" "$second" | awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
+        END { print p " passed, " f " failed" }'
+    return "$code"
+}
+
+# suite NAME COMMAND...: a step whose counts go into the sum; the check goes on after a failure.
+suite() {
+    local name=$1 passed=0 failed=0
+    step "$@" || suites_failed+=("$name")
+    read -r passed failed <<<"$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$step_log" | tail -n 1 |
+        sed 's/[^0-9 ]//g')"
+    total_passed=$((total_passed + ${passed:-0}))
+    total_failed=$((total_failed + ${failed:-0}))
+    [ "$quiet" = no ] || echo "$name: ${passed:-0} passed, ${failed:-0} failed"
+}
+
+# ---- builds -----------------------------------------------------------------------------------------
+
+build_check() {
+    build_release &&
+        configure_and_make build-check all check_programs -- --enable-werror --enable-debug \
+            --disable-shared CFLAGS="-O1 -g"
+}
+
+build_address() {
+    configure_and_make build-address all check_programs -- --enable-werror --enable-debug \
+        --disable-shared --enable-sanitize=address,undefined CC=clang CFLAGS="-O1 -g"
+}
+
+build_thread() {
+    configure_and_make build-thread check_programs -- --enable-werror --enable-debug \
+        --disable-shared --enable-sanitize=thread CC=clang CFLAGS="-O1 -g"
+}
+
+# ---- what runs where --------------------------------------------------------------------------------
+
+unit_programs() {
+    (cd "$1" && find tests/unit tests/protocol -type f -perm -100 -name '*_test' | sort |
+        sed "s|^|$1/|")
+}
+
+integration_programs() {
+    (cd "$1" && find tests/integration -type f -perm -100 -name '*_test' | sort | sed "s|^|$1/|")
+}
+
+contract_combinations() {
+    local build=$1
+    shift
+    local combination
+    for combination in "$@"; do
+        echo "$build/tests/model/contract_test $combination"
+    done
+}
+
+all_combinations=('leader_followers oneshot 4' 'half_sync_half_async oneshot 3' 'reactor oneshot 3'
+    'proactor oneshot 3' 'reactor oneshot 0' 'leader_followers edge 4' 'half_sync_half_async edge 3'
+    'reactor edge 3' 'proactor edge 3' 'reactor edge 0' 'leader_followers oneshot 1')
+short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' 'reactor edge 3'
+    'proactor oneshot 3')
+
+test_units() {
+    local programs
+    mapfile -t programs < <(unit_programs build-check)
+    run_tests "${programs[@]}"
+}
+
+test_contract() {
+    local lines
+    mapfile -t lines < <(contract_combinations build-check "${all_combinations[@]}")
+    run_tests_in_two "${lines[@]}"
+}
+
+test_servers() {
+    local programs
+    mapfile -t programs < <(integration_programs build-check)
+    run_tests "${programs[@]}"
+}
+
+test_address() {
+    local programs
+    mapfile -t programs < <(unit_programs build-address; integration_programs build-address)
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+    run_tests_in_two "${programs[@]}"
+}
+
+test_address_contract() {
+    local lines
+    mapfile -t lines < <(contract_combinations build-address "${short_combinations[@]}")
+    run_tests_in_two "${lines[@]}"
+}
+
+test_thread_short() {
+    local lines
+    mapfile -t lines < <(contract_combinations build-thread "${short_combinations[@]}")
+    PL_TEST_SCALE=10 run_tests_in_two "${lines[@]}"
+}
+
+test_thread_all() {
+    local lines
+    mapfile -t lines < <(contract_combinations build-thread "${all_combinations[@]}")
+    PL_TEST_SCALE=4 run_tests_in_two "${lines[@]}"
+}
+
+scripts() {
+    local name lines=()
+    for name in "$@"; do
+        lines+=("tests/integration/$name.sh")
+    done
+    run_tests "${lines[@]}"
+}
+
+# ---- fuzzing ----------------------------------------------------------------------------------------
+
+build_fuzz() {
+    configure_and_make build-fuzz tests/fuzz/http_parse_fuzz -- --enable-fuzzing --disable-shared \
+        --without-jemalloc CC=clang CFLAGS="-O1 -g"
+}
+
+run_fuzz() {
+    local corpus="$scratch/corpus"
+    mkdir -p "$corpus"
+    build-fuzz/tests/fuzz/http_parse_fuzz -max_total_time="$1" -max_len=4096 -print_final_stats=1 \
+        "$corpus" tests/fuzz/corpus/http || return 1
+    echo "1 passed, 0 failed"
+}
+
+fuzz() {
+    steps_begin
+    steps_plan packages 10 'build' 20 "fuzz for $1 s" "$1"
+    step packages install_missing "${build_packages[@]}" "${check_packages[@]}" || return 1
+    step build build_fuzz || return 1
+    step "fuzz for $1 s" run_fuzz "$1" || return 1
+    grep -aE 'stat::number_of_executed_units|stat::new_units_added' "$step_log"
+}
+
+fairness() {
+    steps_begin
+    steps_plan packages 10 build 40 measure 30
+    step packages install_missing "${build_packages[@]}" "${check_packages[@]}" || return 1
+    step build build_check || return 1
+    step measure build-check/tests/model/fairness || return 1
+    cat "$step_log"
+}
+
+# ---- the whole --------------------------------------------------------------------------------------
+
+check() {
+    steps_begin
+    steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
+        'whole servers' 30 'commands, documents, an application outside the tree' 40 \
+        'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
+        'build with the thread sanitizer' 25 'thread sanitizer' 40
+    if [ "$all" = yes ]; then
+        steps_plan 'thread sanitizer, every model and arming' 200 \
+            'address sanitizer, contract' 60 'the tour' 40 'load and peers' 60 \
+            'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
+            'distribution' 150 'format' 10
+    fi
+    step packages install_missing "${build_packages[@]}" "${show_packages[@]}" \
+        "${check_packages[@]}" || return 1
+    step build build_check || return 1
+    suite 'units and protocols' test_units
+    suite 'contract of all models' test_contract
+    suite 'whole servers' test_servers
+    suite 'commands, documents, an application outside the tree' \
+        scripts configuration_test docs_names_test documents_test outside_test
+    step 'build with address and undefined-behaviour sanitizers' build_address || return 1
+    suite 'address sanitizer' test_address
+    step 'build with the thread sanitizer' build_thread || return 1
+    suite 'thread sanitizer' test_thread_short
+    [ "$all" = no ] || check_rest || return 1
+
+    [ ${#suites_failed[@]} -eq 0 ] || printf 'failed: %s\n' "${suites_failed[@]}"
+    echo "$total_passed passed, $total_failed failed"
+    [ ${#suites_failed[@]} -eq 0 ] && [ "$total_failed" -eq 0 ] && [ "$total_passed" -gt 0 ]
+}
+
+build_clang() {
+    configure_and_make build-clang all check_programs -- --enable-werror --without-jemalloc CC=clang \
+        CFLAGS="-O2 -g"
+}
+
+test_fuzz_short() {
+    build_fuzz && run_fuzz 20
+}
+
+test_format() {
+    if git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror; then
+        echo "1 passed, 0 failed"
+    else
+        echo "0 passed, 1 failed"
+        return 1
+    fi
+}
+
+test_tour() {
+    scripts tour_test
+}
+
+check_rest() {
+    suite 'thread sanitizer, every model and arming' test_thread_all
+    suite 'address sanitizer, contract' test_address_contract
+    suite 'the tour' test_tour
+    suite 'load and peers' scripts load_test peers_test
+    suite 'the page in a browser' scripts page_test
+    step 'build by clang, without jemalloc' build_clang || return 1
+    suite 'fuzzing' test_fuzz_short
+    suite 'distribution' scripts distribution_test
+    suite 'format' test_format
+}
