@@ -8,7 +8,7 @@
  *
  * Nothing crosses threads: who took the event runs the whole turn. A slot whose budget was cut
  * stands in the ready ring, which any thread takes from before it thinks of leading; the kernel is
- * asked every few pops all the same, or the ring could starve the rest.
+ * asked once a round all the same, or the ring could starve the rest.
  *
  * Invariant: at most one leader; it has given up leadership, and a follower is promoted, before it
  * runs what it found (promotion: always).
@@ -29,7 +29,7 @@ struct leader_followers {
     _Atomic bool has_leader;
     _Atomic uint32_t leaders;    /* for the invariant */
     _Atomic bool is_leader_asleep; /* in the kernel; whoever exchanges it to false must wake it */
-    _Atomic uint32_t pops;       /* of the ready ring since the kernel was asked */
+    _Atomic int32_t pops_left;   /* of the ready ring until the kernel is asked again */
 };
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread);
@@ -81,17 +81,22 @@ static bool is_someone_needed(void *context)
     return !atomic_load(&lf->has_leader) || pl_ready_ring_count(&lf->base.engine->ring) > 0;
 }
 
-/* Every few pops the kernel is asked without waiting, and what it has joins the ring's tail. */
+/* Once a round of the ring, and at least every few pops, the kernel is asked without waiting, and
+ * what it has joins the ring's tail. */
 static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread)
 {
+    struct pl_ready_ring *ring = &lf->base.engine->ring;
     struct pl_slot_queue won = { .first = NULL };
+    uint32_t round;
 
-    if (atomic_fetch_add(&lf->pops, 1) + 1 < PL_READY_POPS_MAX || !become_leader(lf))
+    if (atomic_fetch_sub(&lf->pops_left, 1) > 1 || !become_leader(lf))
         return;
-    atomic_store(&lf->pops, 0);
     pl_engine_poll(lf->base.engine, thread, PL_EVENTS_MAX, 0, &won);
     leave_leadership(lf);
-    pl_ready_ring_append_all(&lf->base.engine->ring, &won);
+    pl_ready_ring_append_all(ring, &won);
+    round = pl_ready_ring_count(ring);
+    atomic_store(&lf->pops_left,
+                 (int32_t)(round < PL_READY_POPS_MAX ? round : PL_READY_POPS_MAX));
 }
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread)

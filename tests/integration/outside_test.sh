@@ -47,7 +47,7 @@ done
 headers_compile_alone() {
     local header
     for header in "$scratch"/stage/usr/local/include/paceline/*.h; do
-        echo "#include <paceline/$(basename "$header")>" >"$scratch/one.c"
+        printf "#include <paceline/%s>\nint one;\n" "$(basename "$header")" >"$scratch/one.c"
         # shellcheck disable=SC2046
         cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only $(pkg-config --cflags paceline) \
             "$scratch/one.c" || return 1
