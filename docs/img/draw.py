@@ -212,7 +212,7 @@ def reactor():
 
 
 def proactor():
-    picture = Picture("Proactor", "Workers run the handler and touch no socket.")
+    picture = Picture("Proactor", "Workers process and touch no socket.")
     first, handed, done = 146, 488, 690
     line = picture.events([(first - 20, "event")])
     io = picture.lane("I/O thread", [("wait", first), ("receive", 332), ("frame", handed),
