@@ -68,8 +68,9 @@ static void work(struct pl_http_exchange *exchange, void *context)
 
     (void)context;
     if (cpu_us < 0 || block_us < 0) {
-        pl_http_reply_text(exchange, 400, "expected ?cpu=MICROSECONDS&block=MICROSECONDS, each "
-                                          "at most 10000000\n");
+        pl_http_reply_text(exchange, 400,
+                           "expected ?cpu=MICROSECONDS&block=MICROSECONDS, each "
+                           "at most 10000000\n");
         return;
     }
     spin(cpu_us);

@@ -15,7 +15,7 @@ struct pl_link {
 };
 
 #define PL_CONTAINER_OF(pointer, type, member)                                                     \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void pl_list_init(struct pl_link *head)
 {

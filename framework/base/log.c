@@ -33,9 +33,9 @@ struct line {
 
 struct thread_ring {
     struct pl_ring ring;
-    struct thread_ring *next;   /* guarded by rings_lock */
-    _Atomic uint32_t dropped;   /* written by the thread, read and cleared by the writer */
-    _Atomic bool is_abandoned;  /* released by the thread at its end, acquired by the writer */
+    struct thread_ring *next;  /* guarded by rings_lock */
+    _Atomic uint32_t dropped;  /* written by the thread, read and cleared by the writer */
+    _Atomic bool is_abandoned; /* released by the thread at its end, acquired by the writer */
 };
 
 static _Atomic int level_max = PL_LOG_INFO;

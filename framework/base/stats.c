@@ -59,7 +59,8 @@ void pl_stats_record(struct pl_stats_block *block, enum pl_stats_histogram_name 
 
 void pl_stats_merge(struct pl_stats *sum, const struct pl_stats_block *block)
 {
-    uint64_t accepts = atomic_load_explicit(&block->counters[PL_STAT_accepts], memory_order_relaxed);
+    uint64_t accepts =
+        atomic_load_explicit(&block->counters[PL_STAT_accepts], memory_order_relaxed);
 
     for (size_t i = 0; i < PL_STATS_COUNT; i++)
         sum->counters[i] += atomic_load_explicit(&block->counters[i], memory_order_relaxed);

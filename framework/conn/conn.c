@@ -290,8 +290,7 @@ void *pl_conn_take_memory(struct pl_conn *conn, size_t bytes)
 void pl_conn_give_memory(struct pl_conn *conn, void *memory)
 {
     if (memory != NULL)
-        pl_buffer_give(&conn->slot.thread->cache,
-                       PL_CONTAINER_OF(memory, struct pl_buffer, data));
+        pl_buffer_give(&conn->slot.thread->cache, PL_CONTAINER_OF(memory, struct pl_buffer, data));
 }
 
 const char *pl_conn_date(struct pl_conn *conn)

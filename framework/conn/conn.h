@@ -78,8 +78,7 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages);
 
 /* Bytes went in one direction: moves the deadline; false when the peer is below the rate that
  * limits.rate_min demands. */
-bool pl_conn_note_progress(struct pl_conn *conn, int64_t *due_ms, int64_t allowed_ms,
-                           size_t bytes);
+bool pl_conn_note_progress(struct pl_conn *conn, int64_t *due_ms, int64_t allowed_ms, size_t bytes);
 
 static inline void pl_conn_assert_held(const struct pl_conn *conn)
 {

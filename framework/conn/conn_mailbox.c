@@ -61,6 +61,8 @@ struct pl_mail *pl_conn_take_mail(struct pl_conn *conn)
         mail->next = NULL;
     }
     pthread_mutex_unlock(lock);
+    if (mail != NULL)
+        PL_COUNT(conn->slot.thread->stats, posts);
     return mail;
 }
 
@@ -84,22 +86,26 @@ static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token
     return 0;
 }
 
-int pl_conn_post(const struct pl_conn_token *token, struct pl_mail *mail)
+int pl_conn_post(const struct pl_conn_token *posted_to, struct pl_mail *mail)
 {
-    struct pl_slot *slot = pl_slot_table_at(token->table, (uint32_t)token->slot);
+    /* The token may stand in the item, which belongs to the connection as soon as it is in. */
+    const struct pl_conn_token token = *posted_to;
+    struct pl_slot *slot = pl_slot_table_at(token.table, (uint32_t)token.slot);
     uint32_t reasons;
     int err;
 
     if (slot == NULL)
         return -ESTALE;
-    pthread_mutex_lock(lock_of(token->table, slot));
-    err = append_locked(pl_conn_of(slot), token, mail);
-    pthread_mutex_unlock(lock_of(token->table, slot));
+    pthread_mutex_lock(lock_of(token.table, slot));
+    err = append_locked(pl_conn_of(slot), &token, mail);
+    pthread_mutex_unlock(lock_of(token.table, slot));
+    if (err == -ESTALE)
+        atomic_fetch_add(&token.table->posts_stale, 1);
     if (err < 0)
         return err;
 
     /* A claim that is not won is remembered, so the holder sees the item before it lets go. */
-    if (pl_slot_claim(slot, token->slot, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
+    if (pl_slot_claim(slot, token.slot, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
         pl_slot_wake(slot, reasons);
     return 0;
 }

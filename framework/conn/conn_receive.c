@@ -87,8 +87,8 @@ enum pl_next pl_conn_receive(struct pl_conn *conn)
         return PL_CLOSE;
     }
     asked = pl_buffer_room(conn->input);
-    switch (conn->transport->receive(conn, conn->input->data + conn->input->write, asked,
-                                     &length)) {
+    switch (
+        conn->transport->receive(conn, conn->input->data + conn->input->write, asked, &length)) {
     case PL_IO_DONE:
         return received(conn, length, asked);
     case PL_IO_WOULD_BLOCK:

@@ -123,7 +123,6 @@ void pl_thread_run_job(struct pl_thread *thread)
     atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
     if (pl_conn_post(&job->token, &job->mail) == 0)
         return;
-    PL_COUNT(thread->stats, posts_stale);
     PL_LOG_RATED(PL_LOG_WARNING, "handler %s answered after its connection had gone",
                  job->note->name);
     free_job(job, &thread->cache);

@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 
 struct pl_output {
-    struct pl_buffer *first;       /* owned; NULL while nothing waits */
+    struct pl_buffer *first; /* owned; NULL while nothing waits */
     struct pl_buffer *last;
     struct pl_buffer_cache *cache; /* borrowed from the thread that holds the output */
     size_t length;                 /* bytes of all pieces */

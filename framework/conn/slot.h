@@ -67,13 +67,13 @@ struct pl_slot {
     const struct pl_arming *arming;
 
     /* Holder only. */
-    uint8_t next;        /* enum pl_next: where the next turn begins */
-    uint8_t waits;       /* what the settle waits for */
-    uint8_t queued;      /* stands in the ready ring or an inbox */
+    uint8_t next;         /* enum pl_next: where the next turn begins */
+    uint8_t waits;        /* what the settle waits for */
+    uint8_t queued;       /* stands in the ready ring or an inbox */
     uint8_t is_unwatched; /* has no descriptor to arm */
     uint32_t queued_us;   /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
-    struct pl_thread *thread;  /* borrowed: who runs it now */
+    struct pl_thread *thread;   /* borrowed: who runs it now */
     struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */
 
     /* Guarded by the engine's timers_lock. */

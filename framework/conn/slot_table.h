@@ -18,9 +18,11 @@ struct pl_slot_table {
     unsigned char *memory; /* owned mapping of slots_max slots */
     uint32_t slots_max;
 
-    pthread_mutex_t lock; /* guards free and used_max */
-    struct pl_slot *free; /* last given first: its memory is warm */
+    pthread_mutex_t lock;      /* guards free and used_max */
+    struct pl_slot *free;      /* last given first: its memory is warm */
     _Atomic uint32_t used_max; /* slots that were ever used */
+
+    _Atomic uint64_t posts_stale; /* items refused because their connection had gone */
 
     /* Guards the mailboxes of the connections whose index ends in this number; see
      * conn_mailbox.c. */

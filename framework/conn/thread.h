@@ -18,21 +18,21 @@
 struct pl_job;
 
 struct pl_thread {
-    char name[16];            /* as the kernel shows it */
-    struct pl_engine *engine; /* borrowed */
+    char name[16];                /* as the kernel shows it */
+    struct pl_engine *engine;     /* borrowed */
     struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
     struct pl_buffer_cache cache;
     uint32_t index; /* in its thread set */
 
     /* Its own thread only: the turn. */
-    int64_t now_ns;           /* the clock at the beginning of the turn */
-    int64_t turn_end_ns;      /* INT64_MAX: no budget */
-    size_t turn_input_left;   /* bytes */
-    size_t turn_output_left;  /* bytes */
-    uint32_t clock_countdown; /* requests until the next look at the clock */
-    struct pl_job *job; /* owned: to be run after the settle, or NULL; see job.c */
-    int64_t date_ns;     /* when date was made, of now_ns */
-    char date[40];       /* see pl_conn_date() */
+    int64_t now_ns;             /* the clock at the beginning of the turn */
+    int64_t turn_end_ns;        /* INT64_MAX: no budget */
+    size_t turn_input_left;     /* bytes */
+    size_t turn_output_left;    /* bytes */
+    uint32_t clock_countdown;   /* requests until the next look at the clock */
+    struct pl_job *job;         /* owned: to be run after the settle, or NULL; see job.c */
+    int64_t date_ns;            /* when date was made, of now_ns */
+    char date[40];              /* see pl_conn_date() */
     bool has_declared_blocking; /* the turn's handler said that it blocks */
 
     /* Written by its own thread, read by whoever names a stuck one: the last handler of the
@@ -43,7 +43,7 @@ struct pl_thread {
      * lock. */
     sem_t wake;
     struct pl_thread *idle_next;
-    bool is_idle;      /* stands on the stack of followers; guarded by the set's lock */
+    bool is_idle; /* stands on the stack of followers; guarded by the set's lock */
     pthread_t id;
     bool has_left; /* guarded by the set's lock */
 };

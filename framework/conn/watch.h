@@ -24,8 +24,8 @@ struct pl_watch_settings {
 struct pl_watch {
     struct pl_slot slot;
     struct pl_watch_settings settings;
-    int64_t due_ms;       /* timer */
-    uint32_t happened;    /* reasons of the turn at hand */
+    int64_t due_ms;    /* timer */
+    uint32_t happened; /* reasons of the turn at hand */
     bool is_started;
 };
 

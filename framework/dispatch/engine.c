@@ -144,8 +144,7 @@ static void close_kernel_side(struct pl_engine *engine)
 }
 
 int pl_engine_open(struct pl_engine *engine, const struct pl_engine_settings *settings,
-                   struct pl_buffer_pool *pool, struct pl_conn_quota *quota,
-                   struct pl_error *error)
+                   struct pl_buffer_pool *pool, struct pl_conn_quota *quota, struct pl_error *error)
 {
     int err;
 
@@ -198,8 +197,8 @@ static void close_remaining_slots(struct pl_engine *engine)
         if (slot->engine == NULL)
             continue;
         if (!pl_claim_is_held(&slot->claim) &&
-            pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN,
-                          &reasons) != PL_CLAIM_WON)
+            pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN, &reasons) !=
+                PL_CLAIM_WON)
             continue;
         slot->thread = &engine->control;
         slot->kind->close(slot);
@@ -265,8 +264,7 @@ static void note_shortest(struct pl_engine *engine, const struct pl_service *ser
         engine->shortest_ms = shortest_ms;
 }
 
-int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd,
-                     bool is_datagram)
+int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd, bool is_datagram)
 {
     struct pl_slot *slot = take_slot(engine);
     int err;
@@ -307,7 +305,8 @@ static int open_stop(struct pl_engine *engine)
 static void arm_listeners(struct pl_engine *engine)
 {
     for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
+        struct pl_slot *slot =
+            pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
 
         slot->waits = PL_READABLE;
         pl_settle(&engine->control, slot, PL_WAIT);
@@ -410,6 +409,7 @@ void pl_engine_stats(struct pl_engine *engine, struct pl_stats *stats)
         if (role < PL_ROLES_COUNT)
             stats->threads[role]++;
     }
+    stats->counters[PL_STAT_posts_stale] += atomic_load(&engine->face.table.posts_stale);
     stats->conns_open += atomic_load(&engine->conns_open);
     stats->queue_depth += pl_ready_ring_count(&engine->ring);
 }

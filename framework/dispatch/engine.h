@@ -47,10 +47,10 @@ struct pl_engine_settings {
 struct pl_engine {
     struct pl_engine_face face; /* first */
     struct pl_engine_settings settings;
-    struct pl_buffer_pool *pool;  /* borrowed from the server */
-    struct pl_conn_quota *quota;  /* borrowed from the server */
-    pthread_mutex_t model_lock;   /* guards model against threads that are not its own */
-    struct pl_model *model;       /* owned; NULL before start and after stop */
+    struct pl_buffer_pool *pool; /* borrowed from the server */
+    struct pl_conn_quota *quota; /* borrowed from the server */
+    pthread_mutex_t model_lock;  /* guards model against threads that are not its own */
+    struct pl_model *model;      /* owned; NULL before start and after stop */
 
     struct pl_handle_set set;
     struct pl_ready_ring ring;

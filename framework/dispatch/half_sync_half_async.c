@@ -70,13 +70,16 @@ static int start(struct pl_model *model)
     return pl_io_model_start(model, io_thread, worker_thread);
 }
 
-const struct pl_model_ops pl_half_sync_half_async_ops = { .name = "half_sync_half_async",
-                                                          .spellings = "half_sync_half_async|half-sync/half-async|half_sync/half_async|half-sync-half-async",
-                                                          .threads_min = 1,
-                                                          .has_pool = true,
-                                                          .open = open_model,
-                                                          .start = start,
-                                                          .ready = pl_io_model_ready,
-                                                          .stop = pl_io_model_stop,
-                                                          .join = pl_io_model_join,
-                                                          .close = pl_io_model_close };
+const struct pl_model_ops pl_half_sync_half_async_ops = {
+    .name = "half_sync_half_async",
+    .spellings =
+        "half_sync_half_async|half-sync/half-async|half_sync/half_async|half-sync-half-async",
+    .threads_min = 1,
+    .has_pool = true,
+    .open = open_model,
+    .start = start,
+    .ready = pl_io_model_ready,
+    .stop = pl_io_model_stop,
+    .join = pl_io_model_join,
+    .close = pl_io_model_close
+};

@@ -56,9 +56,9 @@ struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
     pl_thread_set_role(thread, PL_ROLE_LEADER);
     /* Asleep is said before the last look: a poster sees it, or the look sees what it posted. */
     atomic_store(&model->is_io_asleep, true);
-    is_awaited = atomic_load(&model->inbox_count) > 0 ||
-                 (model->stalled.first != NULL &&
-                  queue_depth(model) <= model->settings.queue_max / 2);
+    is_awaited =
+        atomic_load(&model->inbox_count) > 0 ||
+        (model->stalled.first != NULL && queue_depth(model) <= model->settings.queue_max / 2);
     pl_engine_poll(model->base.engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &model->events);
     atomic_store(&model->is_io_asleep, false);
     take_inbox(model);
@@ -77,8 +77,7 @@ bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, stru
 {
     bool brings_work = slot->next == PL_RUN_RECEIVE || slot->next == PL_RUN_ACCEPT;
 
-    if (!brings_work || model->worker_stages == 0 ||
-        queue_depth(model) < model->settings.queue_max)
+    if (!brings_work || model->worker_stages == 0 || queue_depth(model) < model->settings.queue_max)
         return true;
     PL_COUNT(thread->stats, queue_full);
     if (model->settings.queue_full == PL_QUEUE_FULL_REFUSE && slot->kind == &pl_conn_kind) {
@@ -146,8 +145,7 @@ void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct p
         return;
     }
     pl_ready_ring_append(&base->engine->ring, slot);
-    (void)pl_thread_set_wake_one(&model->workers,
-                                 thread == &base->engine->control ? NULL : thread);
+    (void)pl_thread_set_wake_one(&model->workers, thread == &base->engine->control ? NULL : thread);
 }
 
 int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
@@ -182,8 +180,7 @@ free_model:
     return err;
 }
 
-int pl_io_model_start(struct pl_model *base, void *(*io_main)(void *),
-                      void *(*worker_main)(void *))
+int pl_io_model_start(struct pl_model *base, void *(*io_main)(void *), void *(*worker_main)(void *))
 {
     struct pl_io_model *model = pl_io_model_of(base);
     int err = pl_thread_set_start(&model->workers, worker_main);

@@ -18,15 +18,15 @@
 struct pl_io_model {
     struct pl_model base;
     struct pl_model_settings settings;
-    struct pl_thread_set io;      /* one thread */
+    struct pl_thread_set io; /* one thread */
     struct pl_thread_set workers;
     uint32_t io_stages;     /* what the I/O thread may run */
     uint32_t worker_stages; /* what a worker may run; 0: there are none */
 
-    pthread_mutex_t inbox_lock;    /* guards inbox */
-    struct pl_slot_queue inbox;    /* from workers and other threads to the I/O thread */
+    pthread_mutex_t inbox_lock; /* guards inbox */
+    struct pl_slot_queue inbox; /* from workers and other threads to the I/O thread */
     _Atomic uint32_t inbox_count;
-    _Atomic bool is_io_asleep;     /* whoever exchanges it to false must wake it */
+    _Atomic bool is_io_asleep; /* whoever exchanges it to false must wake it */
 
     /* The I/O thread only. */
     struct pl_slot_queue events;   /* won or handed back, not yet looked at */

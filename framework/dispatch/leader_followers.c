@@ -27,9 +27,9 @@ struct leader_followers {
     struct pl_thread_set set;
 
     _Atomic bool has_leader;
-    _Atomic uint32_t leaders;    /* for the invariant */
+    _Atomic uint32_t leaders;      /* for the invariant */
     _Atomic bool is_leader_asleep; /* in the kernel; whoever exchanges it to false must wake it */
-    _Atomic int32_t pops_left;   /* of the ready ring until the kernel is asked again */
+    _Atomic int32_t pops_left;     /* of the ready ring until the kernel is asked again */
 };
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread);
@@ -95,8 +95,7 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
     leave_leadership(lf);
     pl_ready_ring_append_all(ring, &won);
     round = pl_ready_ring_count(ring);
-    atomic_store(&lf->pops_left,
-                 (int32_t)(round < PL_READY_POPS_MAX ? round : PL_READY_POPS_MAX));
+    atomic_store(&lf->pops_left, (int32_t)(round < PL_READY_POPS_MAX ? round : PL_READY_POPS_MAX));
 }
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread)
@@ -199,13 +198,16 @@ static void close_model(struct pl_model *model)
     pl_free(model);
 }
 
-const struct pl_model_ops pl_leader_followers_ops = { .name = "leader_followers",
-                                                      .spellings = "leader_followers|leader_follower|leader/followers|leader/follower|leader-followers",
-                                                      .threads_min = 1,
-                                                      .has_pool = true,
-                                                      .open = open_model,
-                                                      .start = start,
-                                                      .ready = ready,
-                                                      .stop = stop,
-                                                      .join = join_threads,
-                                                      .close = close_model };
+const struct pl_model_ops pl_leader_followers_ops = {
+    .name = "leader_followers",
+    .spellings =
+        "leader_followers|leader_follower|leader/followers|leader/follower|leader-followers",
+    .threads_min = 1,
+    .has_pool = true,
+    .open = open_model,
+    .start = start,
+    .ready = ready,
+    .stop = stop,
+    .join = join_threads,
+    .close = close_model
+};

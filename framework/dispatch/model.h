@@ -17,8 +17,8 @@ struct pl_model;
 enum pl_queue_full { PL_QUEUE_FULL_WAIT, PL_QUEUE_FULL_REFUSE };
 
 struct pl_model_settings {
-    uint32_t threads;          /* as configured; PL_THREADS_AUTO */
-    uint32_t queue_max;        /* units that may wait for a worker */
+    uint32_t threads;   /* as configured; PL_THREADS_AUTO */
+    uint32_t queue_max; /* units that may wait for a worker */
     enum pl_queue_full queue_full;
 };
 

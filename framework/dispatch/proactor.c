@@ -71,7 +71,8 @@ static int start(struct pl_model *model)
 }
 
 const struct pl_model_ops pl_proactor_ops = { .name = "proactor",
-                                              .spellings = "proactor|simulated_proactor|simulated-proactor",
+                                              .spellings =
+                                                  "proactor|simulated_proactor|simulated-proactor",
                                               .threads_min = 1,
                                               .has_pool = true,
                                               .open = open_model,

@@ -9,7 +9,7 @@
  *                     armed ◀───────────────────── settled ────────────────────┘
  *
  * Invariant: only the main thread waits for events and accepts; with workers it reads and writes
- * no connection.
+ * no connection, unless a full queue is to refuse it.
  */
 #include "io_thread.h"
 

@@ -193,8 +193,8 @@ static uint32_t name_stuck(struct pl_thread_set *set)
         if (thread->has_left)
             continue;
         stuck++;
-        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind",
-               thread->name, note != NULL ? note->name : "(unknown)");
+        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind", thread->name,
+               note != NULL ? note->name : "(unknown)");
     }
     pthread_mutex_unlock(&set->lock);
     return stuck;

@@ -13,8 +13,7 @@ static int arm(struct pl_handle_set *set, struct pl_handle *handle, uint32_t wai
     (void)waits;
     if (handle->is_registered)
         return 0;
-    return pl_handle_set_control(set, handle,
-                                 EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
+    return pl_handle_set_control(set, handle, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET);
 }
 
 const struct pl_arming pl_arming_edge = { .name = "edge", .arm = arm };

@@ -53,7 +53,8 @@ static int set_options(int fd, const struct pl_address *address,
 
     if (address->socket.ss_family == AF_UNIX)
         return 0;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+    /* For datagrams it would let two servers share a port without knowing. */
+    if (!address->is_datagram && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
         return -errno;
     if (address->socket.ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)

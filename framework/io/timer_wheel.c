@@ -93,8 +93,7 @@ static bool next_tick(const struct pl_timer_wheel *wheel, uint64_t *ret_tick, ui
 
 static int64_t next_due(struct pl_timers *timers)
 {
-    const struct pl_timer_wheel *wheel =
-        PL_CONTAINER_OF(timers, struct pl_timer_wheel, base);
+    const struct pl_timer_wheel *wheel = PL_CONTAINER_OF(timers, struct pl_timer_wheel, base);
     uint64_t tick;
     uint32_t level;
 
@@ -122,9 +121,8 @@ static void advance(struct pl_timer_wheel *wheel, uint64_t tick, uint32_t level)
 static struct pl_timer *take_expired(struct pl_timers *timers, int64_t now_ms)
 {
     struct pl_timer_wheel *wheel = wheel_of(timers);
-    uint64_t now_tick = now_ms <= wheel->start_ms
-                            ? 0
-                            : (uint64_t)((now_ms - wheel->start_ms) / wheel->tick_ms);
+    uint64_t now_tick =
+        now_ms <= wheel->start_ms ? 0 : (uint64_t)((now_ms - wheel->start_ms) / wheel->tick_ms);
 
     for (;;) {
         struct pl_link *link = pl_list_take_first(&wheel->expired);

@@ -79,7 +79,7 @@ struct pl_timer_wheel {
     struct pl_timers base;
     int64_t tick_ms;
     int64_t start_ms;
-    uint64_t tick;                     /* the last one that was handled */
+    uint64_t tick;                      /* the last one that was handled */
     uint64_t occupied[PL_WHEEL_LEVELS]; /* a bit per bucket that is not empty */
     struct pl_link buckets[PL_WHEEL_LEVELS][PL_WHEEL_BUCKETS];
     struct pl_link expired;

@@ -36,8 +36,8 @@ struct pl_buffer {
     uint32_t write;         /* first byte not yet filled */
     uint32_t size;          /* of data, in bytes */
     uint8_t class_index;
-    uint8_t piece;          /* enum pl_piece */
-    bool is_given;          /* stands in the pool; a second give is a programmer's error */
+    uint8_t piece; /* enum pl_piece */
+    bool is_given; /* stands in the pool; a second give is a programmer's error */
     _Alignas(16) unsigned char data[];
 };
 

@@ -32,7 +32,8 @@
 /* Slots beside connections: listeners, timers and watches of the application. */
 #define SLOTS_RESERVED 1024
 
-/* ---- settings ------------------------------------------------------------------------------------ */
+/* ---- settings
+ * ------------------------------------------------------------------------------------ */
 
 static bool has_module(const struct pl_server *server, const struct pl_protocol *protocol)
 {
@@ -82,7 +83,8 @@ int pl_server_read_settings(struct pl_server *server, const char *config_path,
     return err < 0 ? err : pl_settings_check(&server->settings, &server->schema, source, error);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------- */
+/* ---- limits
+ * -------------------------------------------------------------------------------------- */
 
 static uint32_t descriptors_usable(void)
 {
@@ -112,7 +114,8 @@ static void set_limits(struct pl_server *server)
                available);
 }
 
-/* ---- engines --------------------------------------------------------------------------------------- */
+/* ---- engines
+ * --------------------------------------------------------------------------------------- */
 
 static int open_engine(struct pl_server *server, const char *name,
                        const struct pl_dispatch_settings *dispatch, struct pl_error *error)
@@ -162,7 +165,8 @@ static int engine_of_service(struct pl_server *server, const struct pl_service_s
     return 0;
 }
 
-/* ---- services -------------------------------------------------------------------------------------- */
+/* ---- services
+ * -------------------------------------------------------------------------------------- */
 
 static size_t collect_bindings(const struct pl_server *server, const char *service,
                                const struct pl_protocol *protocol, struct pl_binding *bindings)
@@ -249,7 +253,8 @@ static int open_services(struct pl_server *server, struct pl_error *error)
     return err;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -------------------------------------------------------------------------------------------- */
 
 /* Once: after that the path may belong to a successor. */
 static void remove_unix_sockets(struct pl_server *server)
@@ -402,9 +407,9 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
                (unsigned long long)conns_open(server));
     /* Threads get a moment beyond the drain to leave their turn. */
     for (size_t i = 0; i < server->engines_count; i++)
-        left += pl_engine_stop(&server->engines[i],
-                               (atomic_load(&server->is_hurried) ? pl_clock_ms() : deadline_ms) +
-                                   1000);
+        left +=
+            pl_engine_stop(&server->engines[i],
+                           (atomic_load(&server->is_hurried) ? pl_clock_ms() : deadline_ms) + 1000);
     if (left == 0) {
         server->is_started = false;
         if (server->app.stop != NULL)
@@ -435,7 +440,8 @@ void pl_server_close(struct pl_server *server)
     pl_free(server);
 }
 
-/* ---- for the application ------------------------------------------------------------------------------- */
+/* ---- for the application
+ * ------------------------------------------------------------------------------- */
 
 const char *pl_server_address(const struct pl_server *server, size_t index)
 {
@@ -502,10 +508,10 @@ int pl_watch_signal(struct pl_server *server, int signal, pl_signal_callback *ca
 
     if (server->signals == NULL)
         return -EINVAL;
-    err = add_watch(server,
-                    &(struct pl_watch_settings){
-                        .on_signal = callback, .context = context, .number = signal },
-                    ret_source);
+    err = add_watch(
+        server,
+        &(struct pl_watch_settings){ .on_signal = callback, .context = context, .number = signal },
+        ret_source);
     if (err < 0)
         return err;
     err = pl_signals_watch(server->signals, signal, ret_source);

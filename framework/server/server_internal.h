@@ -13,9 +13,9 @@
 #include <paceline/events.h>
 #include <paceline/server.h>
 
-#define PL_PROTOCOLS_MAX         15
-#define PL_BINDINGS_MAX          32
-#define PL_SERVER_LISTENERS_MAX  256
+#define PL_PROTOCOLS_MAX        15
+#define PL_BINDINGS_MAX         32
+#define PL_SERVER_LISTENERS_MAX 256
 
 struct pl_server_listener {
     struct pl_address address;

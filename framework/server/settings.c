@@ -68,8 +68,9 @@ static const struct pl_setting dispatch_rows[] = {
       .by_default = "auto",
       .max = PL_THREADS_MAX,
       .words = auto_words,
-      .help = "Threads that may run handlers, beside an I/O thread where the model has one. auto: 8 "
-              "per usable CPU, at least 16. 0 with reactor: the main thread does all." },
+      .help =
+          "Threads that may run handlers, beside an I/O thread where the model has one. auto: 8 "
+          "per usable CPU, at least 16. 0 with reactor: the main thread does all." },
     { .name = "arming",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_dispatch_settings, arming),
@@ -300,7 +301,7 @@ int pl_settings_add_default_service(const struct pl_settings_schema *schema,
     service->module = pl_alloc(module->settings_bytes);
     if (err == 0 && (service->name == NULL || service->module == NULL))
         err = -ENOMEM;
-    return err < 0 ? err : pl_settings_fill(module->settings, service->module);
+    return err < 0 ? err : pl_settings_fill(pl_settings_of_protocol(module), service->module);
 }
 
 static int check_dispatch(const struct pl_dispatch_settings *dispatch, const char *where,
@@ -328,7 +329,8 @@ static int check_service(const struct pl_service_settings *service, uint32_t ind
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: %sno `listen`; expected a list of addresses such as "
                             "[ \"%s\" ]",
-                            source, where, schema->modules.protocols[service->protocol]->default_listen);
+                            source, where,
+                            schema->modules.protocols[service->protocol]->default_listen);
     for (uint32_t i = 0; i < service->listen.count; i++) {
         struct pl_error detail;
         struct pl_address address;

@@ -31,6 +31,13 @@ const struct pl_protocol *pl_settings_module_of(const struct pl_setting *rows, c
     return NULL;
 }
 
+const struct pl_setting *pl_settings_of_protocol(const struct pl_protocol *protocol)
+{
+    static const struct pl_setting none[] = { { .name = NULL } };
+
+    return protocol->settings != NULL ? protocol->settings : none;
+}
+
 int pl_settings_fill(const struct pl_setting *rows, void *data)
 {
     for (const struct pl_setting *row = rows; row->name != NULL; row++) {
@@ -71,7 +78,7 @@ static void free_module(const struct pl_setting *rows, const struct pl_setting *
     const struct pl_protocol *protocol = pl_settings_module_of(rows, data, modules);
 
     if (*place != NULL)
-        pl_settings_free(protocol->settings, *place, modules);
+        pl_settings_free(pl_settings_of_protocol(protocol), *place, modules);
     pl_free(*place);
     *place = NULL;
 }
@@ -106,7 +113,8 @@ void pl_settings_free(const struct pl_setting *rows, void *data, const struct pl
     }
 }
 
-/* ---- printing ---------------------------------------------------------------------------------- */
+/* ---- printing ----------------------------------------------------------------------------------
+ */
 
 static void print_list(const struct pl_setting *row, const void *data,
                        const struct pl_modules *modules, int indent, FILE *out)
@@ -157,8 +165,8 @@ void pl_settings_print(const struct pl_setting *rows, const void *data,
         case PL_SETTING_MODULE:
             module = pl_settings_module_of(rows, data, modules);
             fprintf(out, "%*s%s:\n", indent, "", module->name);
-            pl_settings_print(module->settings, *(void *const *)const_place_of(row, data), modules,
-                              indent + 2, out);
+            pl_settings_print(pl_settings_of_protocol(module),
+                              *(void *const *)const_place_of(row, data), modules, indent + 2, out);
             break;
         case PL_SETTING_BOOL:
         case PL_SETTING_COUNT:
@@ -183,7 +191,8 @@ void pl_settings_manual(const struct pl_setting *rows, const struct pl_modules *
         if (row->type == PL_SETTING_MODULE) {
             for (size_t i = 0; i < modules->count; i++) {
                 snprintf(name, sizeof(name), "%s%s.", prefix, modules->protocols[i]->name);
-                pl_settings_manual(modules->protocols[i]->settings, modules, name, out);
+                pl_settings_manual(pl_settings_of_protocol(modules->protocols[i]), modules, name,
+                                   out);
             }
             continue;
         }

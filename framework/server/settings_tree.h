@@ -27,7 +27,10 @@ void pl_settings_print(const struct pl_setting *rows, const void *data,
 void pl_settings_manual(const struct pl_setting *rows, const struct pl_modules *modules,
                         const char *prefix, FILE *out);
 
-/* The key of a list's items that names them, if its table begins with `name`. */
+/* A protocol's own rows; none at all are an empty table. */
+const struct pl_setting *pl_settings_of_protocol(const struct pl_protocol *protocol);
+
+/* Whose table the MODULE row of this struct stands for. */
 const struct pl_protocol *pl_settings_module_of(const struct pl_setting *rows, const void *data,
                                                 const struct pl_modules *modules);
 

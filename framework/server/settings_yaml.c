@@ -68,7 +68,8 @@ static int enter(struct reader *reader, const yaml_node_t *node)
     return 0;
 }
 
-/* ---- did you mean ------------------------------------------------------------------------------- */
+/* ---- did you mean -------------------------------------------------------------------------------
+ */
 
 /* Edits between two words (Levenshtein), for words below 32 bytes. */
 static size_t distance(const char *left, const char *right)
@@ -109,8 +110,7 @@ static void suggest(const char *word, const char *candidate, size_t *best, char 
     }
 }
 
-static int refuse_key(struct reader *reader, const yaml_node_t *node,
-                      const struct pl_setting *rows)
+static int refuse_key(struct reader *reader, const yaml_node_t *node, const struct pl_setting *rows)
 {
     char hint[96] = "";
     size_t best = 99;
@@ -133,7 +133,8 @@ static int refuse_key(struct reader *reader, const yaml_node_t *node,
     return refuse(reader, node, "unknown key '%.60s'%s", text_of(node), hint);
 }
 
-/* ---- values --------------------------------------------------------------------------------------- */
+/* ---- values
+ * --------------------------------------------------------------------------------------- */
 
 static int read_scalar(struct reader *reader, const yaml_node_t *node, const struct pl_setting *row,
                        void *data)
@@ -234,7 +235,8 @@ static int read_value(struct reader *reader, const yaml_node_t *node, const stru
     return read_scalar(reader, node, row, data);
 }
 
-/* ---- mappings -------------------------------------------------------------------------------------- */
+/* ---- mappings
+ * -------------------------------------------------------------------------------------- */
 
 static const struct pl_setting *find_row(const struct pl_setting *rows, const char *name)
 {
@@ -277,8 +279,7 @@ static int check_keys(struct reader *reader, const yaml_node_t *node, const stru
         for (size_t k = 0; k < i; k++)
             if (strcmp(text_of(node_at(reader, pairs[k].key)), text_of(key)) == 0)
                 return refuse(reader, key, "'%.60s' stands twice; the first is in line %zu",
-                              text_of(key),
-                              node_at(reader, pairs[k].key)->start_mark.line + 1);
+                              text_of(key), node_at(reader, pairs[k].key)->start_mark.line + 1);
     }
     return 0;
 }
@@ -293,8 +294,8 @@ static const yaml_node_t *value_of(struct reader *reader, const yaml_node_t *nod
 }
 
 /* The keys of the service's own protocol; another protocol's are a mistake. */
-static int read_module(struct reader *reader, const yaml_node_t *node, const struct pl_setting *rows,
-                       const struct pl_setting *row, void *data)
+static int read_module(struct reader *reader, const yaml_node_t *node,
+                       const struct pl_setting *rows, const struct pl_setting *row, void *data)
 {
     const struct pl_modules *modules = &reader->schema->modules;
     const struct pl_protocol *protocol = pl_settings_module_of(rows, data, modules);
@@ -306,17 +307,18 @@ static int read_module(struct reader *reader, const yaml_node_t *node, const str
 
         value = value_of(reader, node, name);
         if (value != NULL && modules->protocols[i] != protocol)
-            return refuse(reader, value, "'%s' belongs to a service with `protocol: %s`, this one "
-                                         "has `protocol: %s`",
+            return refuse(reader, value,
+                          "'%s' belongs to a service with `protocol: %s`, this one "
+                          "has `protocol: %s`",
                           name, name, protocol->name);
     }
     *place = pl_alloc(protocol->settings_bytes);
-    if (*place == NULL || pl_settings_fill(protocol->settings, *place) < 0)
+    if (*place == NULL || pl_settings_fill(pl_settings_of_protocol(protocol), *place) < 0)
         return pl_error_set(reader->error, EX_OSERR, -ENOMEM, "no memory for the settings");
     value = value_of(reader, node, protocol->name);
     if (value == NULL)
         return 0;
-    return read_mapping(reader, value, protocol->settings, *place);
+    return read_mapping(reader, value, pl_settings_of_protocol(protocol), *place);
 }
 
 /* An absent group takes over what the outermost struct has; a present one starts from there. */
@@ -363,7 +365,8 @@ static int read_mapping(struct reader *reader, const yaml_node_t *node,
     return err;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------ */
+/* ---- files
+ * ------------------------------------------------------------------------------------------ */
 
 static int read_whole_file(const char *path, char **ret_text, size_t *ret_length,
                            struct pl_error *error)
@@ -530,7 +533,8 @@ int pl_settings_read(const struct pl_settings_schema *schema, const char *path,
     return err;
 }
 
-/* ---- KEY=VALUE ---------------------------------------------------------------------------------------- */
+/* ---- KEY=VALUE
+ * ---------------------------------------------------------------------------------------- */
 
 struct target {
     const struct pl_setting *row;
@@ -585,7 +589,7 @@ static bool step_into(const struct pl_settings_schema *schema, const struct pl_s
     if (strcmp(module->name, name) != 0)
         return false;
     *data = *(void **)(void *)((char *)*data + module_row->offset);
-    *rows = module->settings;
+    *rows = pl_settings_of_protocol(module);
     return true;
 }
 

@@ -65,17 +65,17 @@ int pl_signals_watch(struct pl_signals *signals, int signal, const struct pl_eve
 
 static bool pass_on(struct pl_signals *signals, int signal)
 {
-    bool is_watched = false;
+    struct pl_event_source sources[PL_SIGNALS_WATCHED_MAX];
+    size_t count = 0;
 
     pthread_mutex_lock(&signals->lock);
     for (size_t i = 0; i < signals->watched_count; i++)
-        if (signals->watched[i].signal == signal) {
-            is_watched = true;
-            pl_engine_claim(signals->watched[i].source.engine, signals->watched[i].source.token,
-                            PL_COMPLETION);
-        }
+        if (signals->watched[i].signal == signal)
+            sources[count++] = signals->watched[i].source;
     pthread_mutex_unlock(&signals->lock);
-    return is_watched;
+    for (size_t i = 0; i < count; i++)
+        pl_engine_claim(sources[i].engine, sources[i].token, PL_COMPLETION);
+    return count > 0;
 }
 
 int pl_signals_next(struct pl_signals *signals)

@@ -19,7 +19,7 @@
 #define PL_SIGNALS_WATCHED_MAX 16
 
 struct pl_signals {
-    sigset_t set; /* what the control thread waits for */
+    sigset_t set;         /* what the control thread waits for */
     pthread_mutex_t lock; /* guards watched */
     struct {
         int signal;
@@ -28,8 +28,8 @@ struct pl_signals {
     size_t watched_count;
 };
 
-/* Blocks the signals in the calling thread and all it will start. Thread: the control thread, before
- * any other. */
+/* Blocks the signals in the calling thread and all it will start. Thread: the control thread,
+ * before any other. */
 void pl_signals_init(struct pl_signals *signals);
 void pl_signals_deinit(struct pl_signals *signals);
 

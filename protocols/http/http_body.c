@@ -229,8 +229,7 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
         path.offset += skipped;
         path.length -= skipped;
     }
-    if (path.length > 0 &&
-        memchr(input.bytes + path.offset, '#', path.length) != NULL)
+    if (path.length > 0 && memchr(input.bytes + path.offset, '#', path.length) != NULL)
         return 400;
     mark = path.length > 0 ? memchr(input.bytes + path.offset, '?', path.length) : NULL;
     if (mark != NULL) {

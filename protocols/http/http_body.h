@@ -13,8 +13,8 @@
 struct http_framing {
     uint64_t content_length;
     bool is_chunked;
-    bool is_persistent;     /* the client does not ask to close */
-    bool expects_continue;  /* Expect: 100-continue */
+    bool is_persistent;    /* the client does not ask to close */
+    bool expects_continue; /* Expect: 100-continue */
 };
 
 /* Reads the fields that decide the message. Returns 0 or the status of the refusal. */
@@ -28,13 +28,14 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
 
 bool http_equals_ignoring_case(struct pl_view text, const char *lower_case);
 
-/* ---- chunked (RFC 9112, 7.1) ------------------------------------------------------------------ */
+/* ---- chunked (RFC 9112, 7.1) ------------------------------------------------------------------
+ */
 
 struct http_chunked {
     uint8_t state;
-    uint8_t digits;         /* of the size at hand */
-    uint64_t left;          /* bytes of the chunk at hand still to come */
-    uint32_t extra_bytes;   /* of extensions and trailers so far; bounded */
+    uint8_t digits;       /* of the size at hand */
+    uint64_t left;        /* bytes of the chunk at hand still to come */
+    uint32_t extra_bytes; /* of extensions and trailers so far; bounded */
 };
 
 enum http_chunk {

@@ -20,7 +20,7 @@ struct http_reply_head {
     const char *date; /* IMF-fixdate */
     enum http_reply_framing framing;
     uint64_t length;
-    bool has_no_body;  /* 204, 304: no Content-Length either */
+    bool has_no_body; /* 204, 304: no Content-Length either */
     bool is_persistent;
     uint8_t minor_version; /* of the request */
     struct pl_view extra;  /* whole field lines with their CRLF */

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ------------------------------------------------------------------------------
+ */
 
 struct pl_view pl_http_method(const struct pl_http_exchange *exchange)
 {
@@ -59,7 +60,8 @@ struct pl_view pl_http_body(const struct pl_http_exchange *exchange)
                              .length = exchange->body_end - exchange->body_begin };
 }
 
-/* ---- the reply --------------------------------------------------------------------------------- */
+/* ---- the reply ---------------------------------------------------------------------------------
+ */
 
 static bool is_reserved(const char *name)
 {
@@ -210,7 +212,8 @@ int pl_http_write(struct pl_http_exchange *exchange, const void *bytes, size_t l
     return http_append_part(exchange, bytes, length);
 }
 
-/* ---- later, from any thread -------------------------------------------------------------------- */
+/* ---- later, from any thread --------------------------------------------------------------------
+ */
 
 struct pl_http_deferred pl_http_defer(struct pl_http_exchange *exchange)
 {

@@ -39,13 +39,13 @@ struct pl_http_exchange {
     struct http_chunked chunked;
     struct http_span path, query;
     struct http_head head;
-    struct pl_view message; /* borrowed: the request's bytes, while the handler runs */
+    struct pl_view message;      /* borrowed: the request's bytes, while the handler runs */
     size_t body_begin, body_end; /* in the message */
     size_t raw;                  /* chunked: bytes decoded so far */
     size_t message_bytes;        /* of input, when READY */
 
-    struct http_route *route;  /* borrowed from the service */
-    struct pl_output *output;  /* borrowed: where the reply's body goes */
+    struct http_route *route; /* borrowed from the service */
+    struct pl_output *output; /* borrowed: where the reply's body goes */
     pl_http_producer *producer;
     void *producer_context;
     struct pl_http_deferred deferred;
@@ -55,8 +55,8 @@ struct pl_http_exchange {
     uint8_t reply_framing; /* enum http_reply_framing */
     bool is_head_method;
     bool is_deferred;
-    bool is_broken;       /* the reply cannot be completed: cut the connection */
-    bool has_continued;   /* 100 was sent, or is not wanted */
+    bool is_broken;     /* the reply cannot be completed: cut the connection */
+    bool has_continued; /* 100 was sent, or is not wanted */
     bool is_head_deadline_on;
     uint16_t extra_bytes;
     char type[128];

@@ -16,7 +16,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* ---- the exchange's life ------------------------------------------------------------------------ */
+/* ---- the exchange's life ------------------------------------------------------------------------
+ */
 
 static struct pl_http_exchange *exchange_of(struct pl_conn *conn)
 {
@@ -70,7 +71,8 @@ static void drop_exchange(struct pl_conn *conn)
     pl_conn_set_state(conn, NULL);
 }
 
-/* ---- reading a request --------------------------------------------------------------------------- */
+/* ---- reading a request
+ * --------------------------------------------------------------------------- */
 
 enum advance { ADVANCE_MORE, ADVANCE_READY, ADVANCE_REFUSE };
 
@@ -181,7 +183,8 @@ static enum advance advance(struct pl_http_exchange *exchange)
     return result;
 }
 
-/* ---- answering ----------------------------------------------------------------------------------- */
+/* ---- answering
+ * ----------------------------------------------------------------------------------- */
 
 /* A framing error: nothing behind it can be trusted, so the connection ends, and the client is
  * given time to read why (RFC 9112, 9.6). */
@@ -246,8 +249,7 @@ static bool is_known_method(struct pl_view method)
 
 static bool is_get_or_head(const struct pl_http_exchange *exchange)
 {
-    return exchange->is_head_method ||
-           pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
+    return exchange->is_head_method || pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
 }
 
 /* No route of that path: a file, or one of the refusals. */
@@ -305,8 +307,8 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
     exchange->phase = (uint8_t)phase;
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
-    pl_conn_start_deadline(conn, phase == HTTP_PHASE_STREAMING ? PL_DEADLINE_NONE
-                                                               : PL_DEADLINE_HANDLER);
+    pl_conn_start_deadline(conn,
+                           phase == HTTP_PHASE_STREAMING ? PL_DEADLINE_NONE : PL_DEADLINE_HANDLER);
     return http_begin_reply(exchange, conn, 0) < 0 ? PL_CLOSE : PL_RUN_PROCESS;
 }
 
@@ -378,7 +380,8 @@ static enum pl_next answer(struct pl_conn *conn, struct pl_http_exchange *exchan
     return handled(conn, exchange);
 }
 
-/* ---- replies that come later --------------------------------------------------------------------- */
+/* ---- replies that come later
+ * --------------------------------------------------------------------- */
 
 static enum pl_next end_stream(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
@@ -429,8 +432,7 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
 
         if (exchange->is_broken || http_begin_reply(exchange, conn, length) < 0) {
             exchange->is_broken = true;
-        } else if (exchange->is_head_method || exchange->status == 204 ||
-                   exchange->status == 304) {
+        } else if (exchange->is_head_method || exchange->status == 204 || exchange->status == 304) {
             mail->drop(mail, conn);
             return handled(conn, exchange);
         }
@@ -467,8 +469,9 @@ static enum pl_next take_item(struct pl_conn *conn, struct pl_http_exchange *exc
                                                                                        : PL_WAIT;
     case HTTP_MAIL_WRITE:
         pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
-        return is_streaming && http_append_part(exchange, item->bytes, item->length) == 0 ? PL_WAIT
-                                                                                          : PL_CLOSE;
+        return is_streaming && http_append_part(exchange, item->bytes, item->length) == 0
+                   ? PL_WAIT
+                   : PL_CLOSE;
     case HTTP_MAIL_END:
         return is_streaming ? end_stream(conn, exchange) : PL_CLOSE;
     }
@@ -497,7 +500,8 @@ static enum pl_next take_mail(struct pl_conn *conn, struct pl_http_exchange *exc
     return next;
 }
 
-/* ---- the module ------------------------------------------------------------------------------------ */
+/* ---- the module
+ * ------------------------------------------------------------------------------------ */
 
 /* The client waits for leave to send its body (RFC 9110, 10.1.1). */
 static enum pl_next want_more(struct pl_conn *conn, struct pl_http_exchange *exchange)
@@ -629,7 +633,8 @@ static void closed(struct pl_conn *conn)
     drop_exchange(conn);
 }
 
-/* ---- service --------------------------------------------------------------------------------------- */
+/* ---- service
+ * --------------------------------------------------------------------------------------- */
 
 static int add_route(struct http_service *service, const struct http_route *route,
                      struct pl_error *error)
@@ -678,12 +683,12 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
     const struct http_route_settings *fixed = routes->items;
 
     for (uint32_t i = 0; i < routes->count; i++) {
-        int err = add_route(service,
-                            &(struct http_route){
-                                .method = fixed[i].method == NULL ? "GET" : fixed[i].method,
-                                .path = fixed[i].path,
-                                .fixed = &fixed[i].reply },
-                            error);
+        int err = add_route(
+            service,
+            &(struct http_route){ .method = fixed[i].method == NULL ? "GET" : fixed[i].method,
+                                  .path = fixed[i].path,
+                                  .fixed = &fixed[i].reply },
+            error);
 
         if (err < 0)
             return err;

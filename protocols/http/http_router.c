@@ -22,8 +22,8 @@ static void add_method(char *allow, size_t size, const char *method)
 }
 
 enum http_match http_find_route(struct http_service *service, struct pl_view method,
-                                struct pl_view path, struct http_route **ret_route,
-                                char *ret_allow, size_t allow_size)
+                                struct pl_view path, struct http_route **ret_route, char *ret_allow,
+                                size_t allow_size)
 {
     bool is_known = false;
 
@@ -31,8 +31,7 @@ enum http_match http_find_route(struct http_service *service, struct pl_view met
     for (size_t i = 0; i < service->routes_count; i++) {
         struct http_route *route = &service->routes[i];
 
-        if (route->path_length != path.length ||
-            memcmp(route->path, path.bytes, path.length) != 0)
+        if (route->path_length != path.length || memcmp(route->path, path.bytes, path.length) != 0)
             continue;
         if (answers(route, method)) {
             *ret_route = route;

@@ -56,8 +56,8 @@ enum http_match {
 };
 
 enum http_match http_find_route(struct http_service *service, struct pl_view method,
-                                struct pl_view path, struct http_route **ret_route,
-                                char *ret_allow, size_t allow_size);
+                                struct pl_view path, struct http_route **ret_route, char *ret_allow,
+                                size_t allow_size);
 
 /* Percent-decodes a path once (RFC 3986, 2.1); returns its length, or -1 for a malformed escape, a
  * NUL, or no room. */

@@ -37,7 +37,7 @@ struct line_service {
 };
 
 struct pl_line {
-    struct pl_conn *conn;     /* NULL in a job */
+    struct pl_conn *conn; /* NULL in a job */
     struct pl_output *output;
     struct pl_line_deferred deferred;
     bool is_deferred;
@@ -194,8 +194,7 @@ static void run_job(struct pl_job *job)
     state->is_broken = line.is_broken;
 }
 
-static enum pl_next start_job(struct pl_conn *conn, struct line_service *service,
-                              size_t unit_bytes)
+static enum pl_next start_job(struct pl_conn *conn, struct line_service *service, size_t unit_bytes)
 {
     struct pl_job *job;
 

@@ -435,9 +435,11 @@ static void data_and_end_in_one_event_are_both_seen(void **state)
 
 static void reset_at_every_stage_is_survived(void **state)
 {
-    static const char *const stages[] = { "",          "ec",           "echo x\n",
-                                          "later 1 x\n", "job 1 x\n",  "sleep 1 x\n",
-                                          "big 3000000\n", "hold x\n", "close x\n" };
+    static const char *const stages[] = {
+        "",          "ec",          "echo x\n",      "later 1 x\n",
+        "job 1 x\n", "sleep 1 x\n", "big 3000000\n", "hold x\n",
+        "close x\n"
+    };
     uint32_t count = 0;
 
     (void)state;
@@ -949,11 +951,16 @@ static const struct CMUnitTest cases[] = {
 };
 
 static const struct combination combinations[] = {
-    { "leader_followers", "oneshot", 4 },     { "leader_followers", "edge", 4 },
-    { "leader_followers", "oneshot", 1 },     { "half_sync_half_async", "oneshot", 3 },
-    { "half_sync_half_async", "edge", 3 },    { "reactor", "oneshot", 3 },
-    { "reactor", "edge", 3 },                 { "reactor", "oneshot", 0 },
-    { "reactor", "edge", 0 },                 { "proactor", "oneshot", 3 },
+    { "leader_followers", "oneshot", 4 },
+    { "leader_followers", "edge", 4 },
+    { "leader_followers", "oneshot", 1 },
+    { "half_sync_half_async", "oneshot", 3 },
+    { "half_sync_half_async", "edge", 3 },
+    { "reactor", "oneshot", 3 },
+    { "reactor", "edge", 3 },
+    { "reactor", "oneshot", 0 },
+    { "reactor", "edge", 0 },
+    { "proactor", "oneshot", 3 },
     { "proactor", "edge", 3 },
 };
 

@@ -104,8 +104,10 @@ int main(void)
     static const struct {
         const char *model;
         uint32_t threads;
-    } rows[] = { { "leader_followers", 1 },     { "reactor", 0 },
-                 { "half_sync_half_async", 1 }, { "proactor", 1 },
+    } rows[] = { { "leader_followers", 1 },
+                 { "reactor", 0 },
+                 { "half_sync_half_async", 1 },
+                 { "proactor", 1 },
                  { "leader_followers", 4 } };
 
     pl_log_configure(PL_LOG_ERROR, PL_LOG_TEXT);

@@ -175,8 +175,7 @@ static void run_job(struct pl_job *job)
     size_t skipped = (size_t)(space + 1 - input.bytes);
 
     sleep_ms(state->ms);
-    state->is_broken =
-        pl_output_append(pl_job_output(job), space + 1, input.length - skipped) < 0;
+    state->is_broken = pl_output_append(pl_job_output(job), space + 1, input.length - skipped) < 0;
 }
 
 static enum pl_next await(struct pl_conn *conn)

@@ -25,10 +25,10 @@ struct probe {
     _Atomic uint32_t commands;
     _Atomic uint32_t opened, closed;
     _Atomic uint32_t timeouts, shutdowns, refusals;
-    _Atomic uint32_t held;      /* connections that wait for probe_release() */
-    _Atomic uint32_t posters;   /* threads of `later` still on their way */
-    _Atomic uint32_t stale;     /* posts that came too late */
-    pthread_mutex_t lock;       /* guards tokens */
+    _Atomic uint32_t held;    /* connections that wait for probe_release() */
+    _Atomic uint32_t posters; /* threads of `later` still on their way */
+    _Atomic uint32_t stale;   /* posts that came too late */
+    pthread_mutex_t lock;     /* guards tokens */
     struct pl_conn_token tokens[64];
     char texts[64][64];
     uint32_t token_count;

@@ -46,9 +46,8 @@ static uint16_t listen_on_free_port(struct rig *rig, bool is_datagram)
     struct pl_address address;
     int fd;
 
-    assert_int_equal(pl_address_parse(is_datagram ? "udp:127.0.0.1:0" : "127.0.0.1:0", &address,
-                                      &error),
-                     0);
+    assert_int_equal(
+        pl_address_parse(is_datagram ? "udp:127.0.0.1:0" : "127.0.0.1:0", &address, &error), 0);
     if (pl_listener_open(&address, &options, &fd, &error) < 0)
         fail_msg("%s", error.message);
     assert_int_equal(pl_engine_listen(&rig->engine, &rig->service, fd, is_datagram), 0);

@@ -52,7 +52,8 @@ PL_API char *pl_conn_input_bytes(struct pl_conn *conn);
 PL_API void pl_conn_consume(struct pl_conn *conn, size_t bytes);
 /* Removes `count` bytes from the middle of the input, at `offset`. */
 PL_API void pl_conn_input_cut(struct pl_conn *conn, size_t offset, size_t count);
-/* Says that a unit of `bytes` is coming, so that it is received into one block. Errors: -ENOBUFS. */
+/* Says that a unit of `bytes` is coming, so that it is received into one block. Errors: -ENOBUFS.
+ */
 PL_MUST_CHECK PL_API int pl_conn_expect_input(struct pl_conn *conn, size_t bytes);
 
 /* ---- output ------------------------------------------------------------------------------ */

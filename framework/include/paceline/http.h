@@ -85,7 +85,8 @@ PL_API void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, 
 PL_MUST_CHECK PL_API int pl_http_write(struct pl_http_exchange *exchange, const void *bytes,
                                        size_t length);
 
-/* ---- a reply given later, from any thread ------------------------------------------------------ */
+/* ---- a reply given later, from any thread ------------------------------------------------------
+ */
 
 /* Safe to keep and copy while the server lives; fails loudly when the client has gone. */
 struct pl_http_deferred {
@@ -104,8 +105,7 @@ PL_API struct pl_http_deferred pl_http_defer(struct pl_http_exchange *exchange);
  * Thread: any.
  */
 PL_MUST_CHECK PL_API int pl_http_deferred_reply(const struct pl_http_deferred *deferred, int status,
-                                                const char *type, const void *bytes,
-                                                size_t length);
+                                                const char *type, const void *bytes, size_t length);
 PL_MUST_CHECK PL_API int pl_http_deferred_begin(const struct pl_http_deferred *deferred, int status,
                                                 const char *type);
 PL_MUST_CHECK PL_API int pl_http_deferred_write(const struct pl_http_deferred *deferred,

@@ -4,8 +4,8 @@
  * parked, so that its deadline and its peer's hang-up are still seen; then the same thread runs the
  * job, which posts itself back when it is done.
  *
- *     process ─ pl_conn_start_job() ─▶ settle (parked) ─▶ run ─post─▶ process ─ pl_conn_finish_job()
- *                                                    └ the connection has gone: dropped, counted
+ *     process ─ pl_conn_start_job() ─▶ settle (parked) ─▶ run ─post─▶ process ─
+ * pl_conn_finish_job() └ the connection has gone: dropped, counted
  */
 #ifndef PACELINE_JOB_H
 #define PACELINE_JOB_H

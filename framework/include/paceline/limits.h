@@ -37,10 +37,10 @@
 
 /* Events taken from the kernel at once, connections accepted at once, pops of the ready ring
  * between two looks at the kernel. */
-#define PL_EVENTS_MAX        64
-#define PL_ACCEPTS_MAX       16
-#define PL_READY_POPS_MAX    8
-#define PL_DATAGRAMS_MAX     16
+#define PL_EVENTS_MAX         64
+#define PL_ACCEPTS_MAX        16
+#define PL_READY_POPS_MAX     8
+#define PL_DATAGRAMS_MAX      16
 #define PL_DATAGRAM_BYTES_MAX (64 * 1024)
 
 /* Threads of one model: above this a pool costs more in stacks than it can return. */

@@ -36,15 +36,15 @@ typedef const char *const pl_setting_words[];
 struct pl_setting {
     const char *name;
     enum pl_setting_type type;
-    size_t offset;           /* in the struct that the table describes */
-    const char *by_default;  /* as it would stand in YAML; NULL: none */
-    int64_t min, max;        /* in the type's own unit; both 0: no bound but the type's */
+    size_t offset;            /* in the struct that the table describes */
+    const char *by_default;   /* as it would stand in YAML; NULL: none */
+    int64_t min, max;         /* in the type's own unit; both 0: no bound but the type's */
     const char *const *words; /* WORD: the choices. COUNT: words[0], if any, reads as UINT32_MAX */
     const struct pl_setting *rows; /* GROUP, LIST */
     size_t inherits_from; /* GROUP: where in the outermost struct its unset keys come from, + 1 */
     size_t seen_offset;   /* GROUP: of a bool that says whether the key was there; 0: none */
-    size_t item_bytes;             /* LIST: of one item; TEXTS: sizeof(char *) */
-    const char *help;              /* one sentence */
+    size_t item_bytes;    /* LIST: of one item; TEXTS: sizeof(char *) */
+    const char *help;     /* one sentence */
 };
 
 #endif

@@ -31,9 +31,8 @@
     X(queued, "held connections handed to another thread")                                         \
     X(queue_full, "hand-overs that found the queue full")                                          \
     X(timeouts, "deadlines that ended a wait")                                                     \
-    X(posts, "items posted to connections by other threads")                                       \
+    X(posts, "items that connections took from their mailboxes")                                   \
     X(posts_stale, "items that came after their connection had gone")                              \
-    X(deferred, "replies given later")                                                             \
     X(blocking, "sections in which a handler may block")                                           \
     X(blocking_undeclared, "handlers that took over 20 ms without saying that they may block")     \
     X(handlers_stuck, "handlers that passed timeouts.handler")                                     \
