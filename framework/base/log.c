@@ -2,7 +2,7 @@
 /*
  * The log: levels, rate limits, and a bounded ring per thread.
  *
- *     thread ──line──▶ its ring ──▶ pl_log_drain() (a writer thread) ──▶ stderr
+ *     thread ──line──▶ its ring ──▶ pl_log_drain() (the writer thread) ──▶ stderr
  *
  * Invariant: a thread that has a ring never waits for stderr. The state here is the only writable
  * state of the library that does not hang on a server.
@@ -48,15 +48,15 @@ static _Thread_local struct thread_ring *own_ring;
 
 static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
 static sem_t wake;
-static _Atomic uint32_t writers_asleep;
+static _Atomic bool is_writer_asleep;
 static pthread_mutex_t drain_lock = PTHREAD_MUTEX_INITIALIZER; /* one drains at a time */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
-/* A token too many only costs a writer a look. */
+/* A token too many only costs the writer a look. */
 static void wake_writer(void)
 {
-    if (atomic_load(&writers_asleep) > 0)
+    if (atomic_exchange(&is_writer_asleep, false))
         (void)sem_post(&wake);
 }
 
@@ -285,19 +285,18 @@ bool pl_log_drain(void)
 void pl_log_wait(void)
 {
     (void)pthread_once(&wake_once, init_wake);
-    atomic_fetch_add(&writers_asleep, 1);
+    /* Asleep is said before the last look: a line that comes later finds a sleeper to wake. */
+    atomic_store(&is_writer_asleep, true);
     if (!pl_log_drain())
         while (sem_wait(&wake) < 0 && errno == EINTR)
             ;
-    atomic_fetch_sub(&writers_asleep, 1);
+    atomic_store(&is_writer_asleep, false);
 }
 
 void pl_log_stop_waiting(void)
 {
     (void)pthread_once(&wake_once, init_wake);
-    /* One for each that may sleep: the right one is among them, the others just look again. */
-    for (uint32_t i = 0; i < 8; i++)
-        (void)sem_post(&wake);
+    (void)sem_post(&wake);
 }
 
 uint64_t pl_log_dropped(void)

@@ -15,8 +15,8 @@ void pl_log_thread_end(void);
 
 /* Writes out what stands in all rings; true if there was something. Thread: any. */
 bool pl_log_drain(void);
-/* Drains, and sleeps until a line stands in a ring or pl_log_stop_waiting() is called. Several
- * servers may each have a writer: they take turns. Thread: a writer. */
+/* Drains, and sleeps until a line stands in a ring or pl_log_stop_waiting() is called. Thread: the
+ * writer. */
 void pl_log_wait(void);
 void pl_log_stop_waiting(void);
 

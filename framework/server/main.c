@@ -177,12 +177,17 @@ static void log_stats(struct pl_server *server)
 {
     static char text[16384];
     struct pl_stats *stats = pl_alloc(sizeof(*stats));
+    int length;
 
     if (stats == NULL)
         return;
     pl_server_stats(server, stats);
-    if (pl_stats_to_json(stats, text, sizeof(text)) > 0)
-        fprintf(stderr, "%s\n", text);
+    length = pl_stats_to_json(stats, text, sizeof(text) - 1);
+    /* One write, so that no line of the log comes between. */
+    if (length > 0) {
+        text[length++] = '\n';
+        (void)!write(STDERR_FILENO, text, (size_t)length);
+    }
     pl_free(stats);
 }
 

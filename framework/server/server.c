@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "listener.h"
 #include "log_rings.h"
+#include "log_writer.h"
 #include "settings_yaml.h"
 #include "socket.h"
 
@@ -309,8 +310,21 @@ int pl_server_open(const struct pl_app *app, const char *config_path, const char
     return 0;
 }
 
+/* The first line says it all; those behind it are made to be searched. */
 static void log_start(struct pl_server *server)
 {
+    const struct pl_engine_settings *first = &server->engines[0].settings;
+    char listen[256] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < server->listeners_count && used < sizeof(listen); i++)
+        used += (size_t)snprintf(listen + used, sizeof(listen) - used, "%s%s", i > 0 ? "," : "",
+                                 server->listeners[i].text);
+    PL_LOG(PL_LOG_INFO,
+           "%s: model=%s threads=%u listen=%s connections=%u buffers=%lluMiB message=%lluKiB",
+           server->app.name, first->model->name, first->model_settings.threads, listen,
+           server->quota.max, (unsigned long long)(server->settings.limits.buffers >> 20),
+           (unsigned long long)(server->settings.limits.message >> 10));
     for (size_t i = 0; i < server->engines_count; i++) {
         const struct pl_engine_settings *settings = &server->engines[i].settings;
 
@@ -320,14 +334,12 @@ static void log_start(struct pl_server *server)
     for (size_t i = 0; i < server->listeners_count; i++)
         PL_LOG(PL_LOG_INFO, "service %s: listening on %s", server->listeners[i].service->name,
                server->listeners[i].text);
-    PL_LOG(PL_LOG_INFO, "limits: connections=%u buffers=%lluMiB message=%lluKiB", server->quota.max,
-           (unsigned long long)(server->settings.limits.buffers >> 20),
-           (unsigned long long)(server->settings.limits.message >> 10));
+    PL_LOG(PL_LOG_INFO, "ready");
 }
 
 int pl_server_start(struct pl_server *server, struct pl_error *error)
 {
-    int err = pl_log_writer_start(&server->log_writer);
+    int err = pl_log_writer_start();
 
     if (err < 0)
         return pl_error_set(error, EX_OSERR, err, "the log's writer cannot be started");
@@ -352,7 +364,7 @@ stop_engines:
     for (size_t i = 0; i < server->engines_count; i++)
         (void)pl_engine_stop(&server->engines[i], INT64_MAX);
     server->is_started = false;
-    pl_log_writer_stop(&server->log_writer);
+    pl_log_writer_stop();
     return err;
 }
 
@@ -415,7 +427,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
         if (server->app.stop != NULL)
             server->app.stop(server, server->app.context);
     }
-    pl_log_writer_stop(&server->log_writer);
+    pl_log_writer_stop();
     return left;
 }
 

@@ -5,7 +5,6 @@
 
 #include "address.h"
 #include "engine.h"
-#include "log_writer.h"
 #include "service.h"
 #include "settings.h"
 #include "signals.h"
@@ -42,7 +41,6 @@ struct pl_server {
     size_t listeners_count;
     bool listeners_removed;
 
-    struct pl_log_writer log_writer;
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
     _Atomic bool is_hurried;

@@ -42,7 +42,7 @@ start_server() {
     server_pid=$!
     pids+=("$server_pid")
     for _ in $(seq 200); do
-        grep -q 'limits: ' "$scratch/$name.log" && return 0
+        grep -qE '(ready|"ready"})$' "$scratch/$name.log" && return 0
         kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.05
     done
