@@ -7,7 +7,9 @@
  *     level 2: a bucket per 4096 ticks  its timers fall to the level below
  *
  * A timer's level is the highest base-64 digit in which its tick differs from the hand. All timers
- * of one tick are therefore always in the same bucket, which keeps the order of arming.
+ * of one tick are therefore always in the same bucket, which keeps the order of arming. Those that
+ * differ in a digit above the highest level stand in a list of their own until the hand enters a
+ * new round; then all of them are placed again, before any other of that round.
  */
 #include "timers.h"
 
@@ -30,15 +32,16 @@ static uint32_t digit(uint64_t tick, uint32_t level)
 /* Rounded up, so that nothing fires early. */
 static uint64_t tick_of(const struct pl_timer_wheel *wheel, int64_t due_ms)
 {
-    uint64_t last = (wheel->tick | (TICKS_MAX - 1));
-    uint64_t tick;
-
     if (due_ms <= wheel->start_ms)
         return 0;
-    tick = ((uint64_t)(due_ms - wheel->start_ms) + (uint64_t)wheel->tick_ms - 1) /
+    return ((uint64_t)(due_ms - wheel->start_ms) + (uint64_t)wheel->tick_ms - 1) /
            (uint64_t)wheel->tick_ms;
-    /* Beyond the wheel's horizon: wait at its end and be placed again from there. */
-    return tick < last ? tick : last;
+}
+
+/* The first tick of the round after the hand's. */
+static uint64_t next_round(const struct pl_timer_wheel *wheel)
+{
+    return (wheel->tick | (TICKS_MAX - 1)) + 1;
 }
 
 static void place(struct pl_timer_wheel *wheel, struct pl_timer *timer)
@@ -48,6 +51,10 @@ static void place(struct pl_timer_wheel *wheel, struct pl_timer *timer)
 
     if (tick <= wheel->tick) {
         pl_list_append(&wheel->expired, &timer->link);
+        return;
+    }
+    if (tick >= next_round(wheel)) {
+        pl_list_append(&wheel->beyond, &timer->link);
         return;
     }
     level = (63 - (uint32_t)__builtin_clzll(tick ^ wheel->tick)) / DIGIT_BITS;
@@ -72,7 +79,8 @@ static void cancel(struct pl_timers *timers, struct pl_timer *timer)
         pl_list_unlink(&timer->link);
 }
 
-/* The first tick after the hand at which a bucket is to be looked at; false when all are empty. */
+/* The first tick after the hand at which something is to be looked at: a bucket, or at level
+ * PL_WHEEL_LEVELS what stands beyond them; false when all are empty. */
 static bool next_tick(const struct pl_timer_wheel *wheel, uint64_t *ret_tick, uint32_t *ret_level)
 {
     for (uint32_t level = 0; level < PL_WHEEL_LEVELS; level++) {
@@ -88,7 +96,9 @@ static bool next_tick(const struct pl_timer_wheel *wheel, uint64_t *ret_tick, ui
             return true;
         }
     }
-    return false;
+    *ret_tick = next_round(wheel);
+    *ret_level = PL_WHEEL_LEVELS;
+    return !pl_list_is_empty(&wheel->beyond);
 }
 
 static int64_t next_due(struct pl_timers *timers)
@@ -104,16 +114,19 @@ static int64_t next_due(struct pl_timers *timers)
     return wheel->start_ms + (int64_t)tick * wheel->tick_ms;
 }
 
-/* Moves the hand to the tick and empties the bucket that begins there. */
+/* Moves the hand to the tick and places again what was to be looked at there. */
 static void advance(struct pl_timer_wheel *wheel, uint64_t tick, uint32_t level)
 {
-    uint32_t bucket = digit(tick, level);
     struct pl_link fallen;
 
     wheel->tick = tick;
-    wheel->occupied[level] &= ~(1ull << bucket);
     pl_list_init(&fallen);
-    pl_list_move_all(&fallen, &wheel->buckets[level][bucket]);
+    if (level == PL_WHEEL_LEVELS) {
+        pl_list_move_all(&fallen, &wheel->beyond);
+    } else {
+        wheel->occupied[level] &= ~(1ull << digit(tick, level));
+        pl_list_move_all(&fallen, &wheel->buckets[level][digit(tick, level)]);
+    }
     for (struct pl_link *link; (link = pl_list_take_first(&fallen)) != NULL;)
         place(wheel, PL_CONTAINER_OF(link, struct pl_timer, link));
 }
@@ -126,23 +139,11 @@ static struct pl_timer *take_expired(struct pl_timers *timers, int64_t now_ms)
 
     for (;;) {
         struct pl_link *link = pl_list_take_first(&wheel->expired);
-        struct pl_timer *timer;
         uint64_t tick;
         uint32_t level;
 
-        if (link != NULL) {
-            timer = PL_CONTAINER_OF(link, struct pl_timer, link);
-            if (timer->due_ms <= now_ms)
-                return timer;
-            /* It waited at the horizon, where nothing else is left: go on from there. */
-            if (now_tick <= wheel->tick) {
-                pl_list_append(&wheel->expired, link);
-                return NULL;
-            }
-            wheel->tick = now_tick;
-            place(wheel, timer);
-            continue;
-        }
+        if (link != NULL)
+            return PL_CONTAINER_OF(link, struct pl_timer, link);
         if (!next_tick(wheel, &tick, &level) || tick > now_tick)
             break;
         advance(wheel, tick, level);
@@ -170,4 +171,5 @@ void pl_timer_wheel_init(struct pl_timer_wheel *wheel, int64_t now_ms, int64_t t
             pl_list_init(&wheel->buckets[level][i]);
     }
     pl_list_init(&wheel->expired);
+    pl_list_init(&wheel->beyond);
 }

@@ -83,6 +83,7 @@ struct pl_timer_wheel {
     uint64_t occupied[PL_WHEEL_LEVELS]; /* a bit per bucket that is not empty */
     struct pl_link buckets[PL_WHEEL_LEVELS][PL_WHEEL_BUCKETS];
     struct pl_link expired;
+    struct pl_link beyond; /* behind the last tick the buckets can say, in the order of arming */
 };
 
 void pl_timer_wheel_init(struct pl_timer_wheel *wheel, int64_t now_ms, int64_t tick_ms);
