@@ -93,9 +93,15 @@ int pl_output_append_borrowed(struct pl_output *output, const char *bytes, size_
 
 int pl_output_append_file(struct pl_output *output, int fd, off_t offset, size_t length)
 {
-    struct pl_buffer *piece = pl_buffer_take(output->cache, sizeof(struct pl_file_piece));
+    struct pl_buffer *piece;
     struct pl_file_piece *file;
 
+    /* A piece of nothing could not be told from a file that ended too early. */
+    if (length == 0) {
+        pl_close_fd(&fd);
+        return 0;
+    }
+    piece = pl_buffer_take(output->cache, sizeof(struct pl_file_piece));
     if (piece == NULL) {
         pl_close_fd(&fd);
         return -ENOBUFS;
