@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "log_rings.h"
+#include "waker.h"
 
 #include <paceline/log.h>
 
@@ -138,6 +139,7 @@ int pl_thread_set_start(struct pl_thread_set *set, void *(*thread_main)(void *))
 
         if (err < 0) {
             pl_thread_set_stop(set);
+            pl_waker_wake(set->engine->stop_fd); /* the first may already wait in the kernel */
             (void)pl_thread_set_join(set, INT64_MAX);
             return err;
         }
