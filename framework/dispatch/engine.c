@@ -301,16 +301,23 @@ static int open_stop(struct pl_engine *engine)
     return err < 0 ? err : pl_handle_set_watch(&engine->set, engine->stop_fd, TOKEN_STOP, false);
 }
 
-/* Listeners are armed last: the first connection finds every thread in place. */
-static void arm_listeners(struct pl_engine *engine)
+/* Listeners are armed last: the first connection finds every thread in place. One that cannot be
+ * armed ends the start; a settle would close it and leave a server that serves nobody. */
+static int arm_listeners(struct pl_engine *engine)
 {
     for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot =
-            pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
+        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
+        uint32_t reasons;
+        int err;
 
         slot->waits = PL_READABLE;
-        pl_settle(&engine->control, slot, PL_WAIT);
+        err = pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits);
+        if (err < 0)
+            return err;
+        if (!pl_claim_release(&slot->claim, slot->waits, &reasons))
+            pl_slot_wake(slot, reasons);
     }
+    return 0;
 }
 
 int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
@@ -326,7 +333,12 @@ int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
     err = ops->start(engine->model);
     if (err < 0)
         goto close_model;
-    arm_listeners(engine);
+    err = arm_listeners(engine);
+    if (err < 0) {
+        (void)pl_engine_stop(engine, INT64_MAX);
+        return pl_error_set(error, EX_OSERR, err, "engine %s: a listener cannot be armed: errno %d",
+                            engine->settings.name, -err);
+    }
     return 0;
 
 close_model:
