@@ -312,33 +312,28 @@ int pl_setting_parse(const struct pl_setting *row, const char *text, void *data,
     return -EINVAL;
 }
 
-static void format_text(const char *value, char *text, size_t size)
+void pl_setting_print_text(const char *value, FILE *out)
 {
-    size_t used = 0;
+    fputc('"', out);
+    for (; value != NULL && *value != '\0'; value++) {
+        unsigned char byte = (unsigned char)*value;
 
-    if (size < 4)
-        return;
-    text[used++] = '"';
-    for (; value != NULL && *value != '\0' && used + 6 < size; value++) {
-        if (*value == '\n' || *value == '\t' || *value == '"' || *value == '\\') {
-            text[used++] = '\\';
-            text[used++] = *value == '\n' ? 'n' : *value == '\t' ? 't' : *value;
-        } else {
-            text[used++] = *value;
-        }
+        if (byte == '"' || byte == '\\')
+            fprintf(out, "\\%c", byte);
+        else if (byte == '\n' || byte == '\t')
+            fputs(byte == '\n' ? "\\n" : "\\t", out);
+        else if (byte < 0x20 || byte == 0x7f) /* what YAML takes only in this form */
+            fprintf(out, "\\x%02x", byte);
+        else
+            fputc(byte, out);
     }
-    text[used++] = '"';
-    text[used] = '\0';
+    fputc('"', out);
 }
 
 void pl_setting_format(const struct pl_setting *row, const void *data, char *text, size_t size)
 {
     int64_t value;
 
-    if (row->type == PL_SETTING_TEXT || row->type == PL_SETTING_PATH) {
-        format_text(*(char *const *)(const void *)((const char *)data + row->offset), text, size);
-        return;
-    }
     value = load(row, data);
     if (is_auto(row) && value == UINT32_MAX)
         snprintf(text, size, "%s", row->words[0]);

@@ -8,12 +8,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Writes the value of `text` to its place in `data`. Errors: -EINVAL with what was expected in
  * `problem`; -ENOMEM. */
 PL_MUST_CHECK int pl_setting_parse(const struct pl_setting *row, const char *text, void *data,
                                    char *problem, size_t problem_size);
-/* Writes the value as it would stand in YAML. */
+/* Writes a text as it would stand in YAML; NULL as an empty one. */
+void pl_setting_print_text(const char *value, FILE *out);
+/* Writes the value, which is no text, as it would stand in YAML. */
 void pl_setting_format(const struct pl_setting *row, const void *data, char *text, size_t size);
 /* "expected …": what the row takes, for errors and the manual. */
 void pl_setting_describe(const struct pl_setting *row, char *text, size_t size);

@@ -126,7 +126,9 @@ static void print_list(const struct pl_setting *row, const void *data,
         const char *item = (const char *)list->items + i * row->item_bytes;
 
         if (row->type == PL_SETTING_TEXTS) {
-            fprintf(out, "%*s- \"%s\"\n", indent + 2, "", *(char *const *)(const void *)item);
+            fprintf(out, "%*s- ", indent + 2, "");
+            pl_setting_print_text(*(char *const *)(const void *)item, out);
+            fputc('\n', out);
         } else {
             fprintf(out, "%*s-\n", indent + 2, "");
             pl_settings_print(row->rows, item, modules, indent + 4, out);
@@ -134,15 +136,23 @@ static void print_list(const struct pl_setting *row, const void *data,
     }
 }
 
-static void print_scalar(const struct pl_setting *row, const void *data, int indent, FILE *out)
+static void print_text(const struct pl_setting *row, const void *data, int indent, FILE *out)
 {
-    char text[4096];
+    const char *value = *(char *const *)const_place_of(row, data);
 
-    if ((row->type == PL_SETTING_TEXT || row->type == PL_SETTING_PATH) &&
-        *(char *const *)const_place_of(row, data) == NULL) {
+    if (value == NULL) {
         fprintf(out, "%*s# %s: not set\n", indent, "", row->name);
         return;
     }
+    fprintf(out, "%*s%s: ", indent, "", row->name);
+    pl_setting_print_text(value, out);
+    fputc('\n', out);
+}
+
+static void print_scalar(const struct pl_setting *row, const void *data, int indent, FILE *out)
+{
+    char text[256];
+
     pl_setting_format(row, data, text, sizeof(text));
     fprintf(out, "%*s%s: %s\n", indent, "", row->name, text);
 }
@@ -173,10 +183,12 @@ void pl_settings_print(const struct pl_setting *rows, const void *data,
         case PL_SETTING_BYTES:
         case PL_SETTING_DURATION:
         case PL_SETTING_MODE:
-        case PL_SETTING_TEXT:
-        case PL_SETTING_PATH:
         case PL_SETTING_WORD:
             print_scalar(row, data, indent, out);
+            break;
+        case PL_SETTING_TEXT:
+        case PL_SETTING_PATH:
+            print_text(row, data, indent, out);
             break;
         }
     }

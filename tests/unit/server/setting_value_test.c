@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -187,13 +188,18 @@ static void auto_is_a_count_of_its_own(void **state)
 static void a_text_replaces_the_one_before(void **state)
 {
     union value value = { .text = NULL };
-    char problem[384], shown[64];
+    char problem[384];
+    char *shown = NULL;
+    size_t length;
+    FILE *out = open_memstream(&shown, &length);
 
     (void)state;
     assert_int_equal(parse(&rows[PL_SETTING_TEXT], "first", &value, problem), 0);
     assert_int_equal(parse(&rows[PL_SETTING_TEXT], "a \"b\" \\ c\n\t", &value, problem), 0);
-    pl_setting_format(&rows[PL_SETTING_TEXT], &value, shown, sizeof(shown));
+    pl_setting_print_text(value.text, out);
+    fclose(out);
     assert_string_equal(shown, "\"a \\\"b\\\" \\\\ c\\n\\t\"");
+    free(shown);
     pl_free(value.text);
 }
 
