@@ -273,6 +273,8 @@ static int check_keys(struct reader *reader, const yaml_node_t *node, const stru
 
         if (key->type != YAML_SCALAR_NODE)
             return refuse(reader, key, "expected a key");
+        if (strlen(text_of(key)) != key->data.scalar.length)
+            return refuse(reader, key, "the key holds a NUL");
         if (find_row(rows, text_of(key)) == NULL &&
             !(find_module_row(rows) != NULL && is_module(reader, text_of(key))))
             return refuse_key(reader, key, rows);
@@ -434,6 +436,34 @@ static int load(yaml_parser_t *parser, yaml_document_t *document, const char *so
     return is_single ? 0 : -EINVAL;
 }
 
+/* Before the document is built: the work of libyaml grows with the square of the depth. What is
+ * no YAML is left to load(), which says so. */
+static int check_depth(const char *text, size_t length, const char *source, struct pl_error *error)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    int depth = 0, err = 0;
+    bool is_over = false;
+
+    if (!yaml_parser_initialize(&parser))
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the settings");
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
+    while (!is_over && err == 0 && yaml_parser_parse(&parser, &event)) {
+        if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+            depth++;
+        if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+            depth--;
+        if (depth > PL_YAML_DEPTH_MAX)
+            err = pl_error_set(error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: nested deeper than %d levels",
+                               source, event.start_mark.line + 1, event.start_mark.column + 1,
+                               PL_YAML_DEPTH_MAX);
+        is_over = event.type == YAML_STREAM_END_EVENT || event.type == YAML_NO_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return err;
+}
+
 static int read_text(struct reader *reader, const char *text, size_t length,
                      int (*visit)(struct reader *reader, const yaml_node_t *root, void *context),
                      void *context)
@@ -441,8 +471,10 @@ static int read_text(struct reader *reader, const char *text, size_t length,
     yaml_parser_t parser;
     yaml_document_t document;
     const yaml_node_t *root;
-    int err;
+    int err = check_depth(text, length, reader->source, reader->error);
 
+    if (err < 0)
+        return err;
     if (!yaml_parser_initialize(&parser))
         return pl_error_set(reader->error, EX_OSERR, -ENOMEM, "no memory for the settings");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
@@ -593,8 +625,9 @@ static bool step_into(const struct pl_settings_schema *schema, const struct pl_s
     return true;
 }
 
+/* *ret_rows: the table that the row stands in. */
 static const struct pl_setting *walk(const struct pl_settings_schema *schema, char *path,
-                                     void **data)
+                                     void **data, const struct pl_setting **ret_rows)
 {
     const struct pl_setting *rows = schema->rows;
     char *rest;
@@ -603,6 +636,7 @@ static const struct pl_setting *walk(const struct pl_settings_schema *schema, ch
         char *next = strtok_r(NULL, ".", &rest);
         const struct pl_setting *row = find_row(rows, name);
 
+        *ret_rows = rows;
         if (next == NULL)
             return row;
         if (row != NULL && row->type == PL_SETTING_LIST) {
@@ -630,6 +664,28 @@ static void follow_dispatch(struct pl_settings *settings)
             services[i].dispatch = settings->dispatch;
 }
 
+/* A struct whose protocol may have changed keeps its module's settings only if it has not: they are
+ * a struct of the protocol's own. */
+static int follow_protocol(const struct pl_settings_schema *schema, const struct pl_setting *rows,
+                           void *data, const struct pl_protocol *before)
+{
+    const struct pl_setting *row = find_module_row(rows);
+    const struct pl_protocol *protocol;
+    void **place;
+
+    if (row == NULL)
+        return 0;
+    protocol = pl_settings_module_of(rows, data, &schema->modules);
+    if (protocol == before)
+        return 0;
+    place = (void **)(void *)((char *)data + row->offset);
+    if (*place != NULL)
+        pl_settings_free(before->settings, *place, &schema->modules);
+    pl_free(*place);
+    *place = pl_alloc(protocol->settings_bytes);
+    return *place == NULL ? -ENOMEM : pl_settings_fill(protocol->settings, *place);
+}
+
 int pl_settings_set(const struct pl_settings_schema *schema, const char *assignment,
                     struct pl_settings *settings, struct pl_error *error)
 {
@@ -639,6 +695,8 @@ int pl_settings_set(const struct pl_settings_schema *schema, const char *assignm
                              .nodes_left = PL_YAML_NODES_MAX,
                              .error = error };
     struct target target = { .data = settings };
+    const struct pl_setting *rows = schema->rows;
+    const struct pl_protocol *before = NULL;
     const char *equals = strchr(assignment, '=');
     char path[256];
     char source[300];
@@ -650,11 +708,17 @@ int pl_settings_set(const struct pl_settings_schema *schema, const char *assignm
     snprintf(path, sizeof(path), "%.*s", (int)(equals - assignment), assignment);
     snprintf(source, sizeof(source), "--set %s", path);
     reader.source = source;
-    target.row = walk(schema, path, &target.data);
+    target.row = walk(schema, path, &target.data, &rows);
     if (target.row == NULL || target.row->type == PL_SETTING_GROUP)
         return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: there is no such key", source);
+    if (find_module_row(rows) != NULL)
+        before = pl_settings_module_of(rows, target.data, &schema->modules);
     err = read_text(&reader, equals + 1, strlen(equals + 1), visit_value, &target);
+    if (err < 0)
+        return err;
+    follow_dispatch(settings);
+    err = follow_protocol(schema, rows, target.data, before);
     if (err == 0)
-        follow_dispatch(settings);
-    return err < 0 ? err : name_services(schema, settings);
+        err = name_services(schema, settings);
+    return err < 0 ? pl_error_set(error, EX_OSERR, err, "no memory for the settings") : 0;
 }

@@ -269,7 +269,7 @@ static void deep_nesting_is_refused(void **state)
     free(text);
 }
 
-/* Nine levels of nine: a small file that stands for 9^9 values. */
+/* Two hundred times two hundred values by two hundred names. */
 static void an_alias_bomb_is_refused_before_it_goes_off(void **state)
 {
     char text[16384];
@@ -283,7 +283,7 @@ static void an_alias_bomb_is_refused_before_it_goes_off(void **state)
     for (int i = 0; i < 200; i++)
         length += (size_t)sprintf(text + length, "  - listen: *a0\n");
     assert_int_equal(read_text(text), -EINVAL);
-    assert_true(f.settings.services.count < 202);
+    assert_non_null(strstr(f.error.message, "more than"));
     /* One node that holds itself. */
     assert_int_equal(read_text("services: &s [ { listen: *s } ]"), -EINVAL);
     assert_int_equal(read_text("services: &s\n  - *s\n"), -EINVAL);
@@ -474,7 +474,7 @@ static void a_relative_path_is_relative_to_the_file(void **state)
 
     (void)state;
     read_good("services: [ { protocol: http, listen: [ '1.2.3.4:5' ],\n"
-              "  http: { routes: [ { path: /, root: www } ] } } ]");
+              "  http: { root: www } } ]");
     all = print();
     snprintf(printed, sizeof(printed), "\"/tmp/www\"");
     assert_non_null(strstr(all, printed));
