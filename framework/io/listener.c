@@ -75,10 +75,14 @@ static int bind_and_listen(int fd, const struct pl_address *address,
 
     if (bind(fd, (const struct sockaddr *)&address->socket, address->length) < 0)
         return -errno;
-    if (address->socket.ss_family == AF_UNIX && chmod(un->sun_path, options->unix_mode) < 0)
-        return -errno;
-    if (!address->is_datagram && listen(fd, options->backlog) < 0)
-        return -errno;
+    if ((address->socket.ss_family == AF_UNIX && chmod(un->sun_path, options->unix_mode) < 0) ||
+        (!address->is_datagram && listen(fd, options->backlog) < 0)) {
+        int err = -errno;
+
+        /* From the bind on a unix socket's file is ours. */
+        pl_listener_remove(address);
+        return err;
+    }
     return 0;
 }
 
