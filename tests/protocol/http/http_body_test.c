@@ -231,16 +231,15 @@ static void refused_chunks_stay_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         static struct http_reader reader;
-        enum http_chunk first, again;
+        char more[] = "0\r\n\r\n";
+        size_t raw = 0, body_end = 0;
 
         http_reader_init(&reader, 256, 1024, cases[i].body_max > 0 ? cases[i].body_max : 4096);
         if (http_reader_feed(&reader, cases[i].bytes, cases[i].length) != HTTP_OUTCOME_REFUSED ||
-            !reader.has_head)
+            !reader.has_head || reader.status != 400)
             continue;
-        first = reader.status == 413 ? HTTP_CHUNK_LARGE : HTTP_CHUNK_ERROR;
-        again = http_chunked_decode(&reader.chunked, reader.bytes, &reader.raw, reader.length,
-                                    &reader.body_end, reader.body_max, reader.head.length);
-        if (reader.raw < reader.length && again != first)
+        if (http_chunked_decode(&reader.chunked, more, &raw, sizeof(more) - 1, &body_end, 4096,
+                                0) != HTTP_CHUNK_ERROR)
             fail_msg("%s: not refused when looked at again", cases[i].name);
     }
 }
