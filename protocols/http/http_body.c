@@ -199,7 +199,8 @@ static uint32_t skip_authority(struct pl_view target)
         return 0;
     while (at < target.length && target.bytes[at] != '/' && target.bytes[at] != '?')
         at++;
-    if (at == sizeof(scheme) - 1 ||
+    /* An http URI without a host is invalid, with a port too (RFC 9110, 4.2.1). */
+    if (at == sizeof(scheme) - 1 || target.bytes[sizeof(scheme) - 1] == ':' ||
         !is_host((struct pl_view){ .bytes = target.bytes + sizeof(scheme) - 1,
                                    .length = at - (sizeof(scheme) - 1) }))
         return 0;
@@ -247,15 +248,18 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
 
 enum chunk_state {
     SIZE,
+    SIZE_SPACE,
     EXTENSION,
     SIZE_LF,
     DATA,
     DATA_CR,
     DATA_LF,
     TRAILER_START,
+    TRAILER_NAME,
     TRAILER,
     TRAILER_LF,
     END_LF,
+    BROKEN, /* what was refused stays refused */
 };
 
 void http_chunked_init(struct http_chunked *chunked)
@@ -288,9 +292,31 @@ static bool size_byte(struct http_chunked *chunked, char byte)
         chunked->state = SIZE_LF;
     else if (byte == ';')
         chunked->state = EXTENSION;
+    else if (byte == ' ' || byte == '\t')
+        chunked->state = SIZE_SPACE;
     else
         return false;
     return true;
+}
+
+/* White space is allowed before an extension, and nowhere else behind a size (RFC 9112, 7.1.1). */
+static bool size_space_byte(struct http_chunked *chunked, char byte)
+{
+    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
+        return false;
+    if (byte == ';')
+        chunked->state = EXTENSION;
+    return byte == ';' || byte == ' ' || byte == '\t';
+}
+
+/* A trailer is a field line like any other (RFC 9112, 5.1, 7.1.2). */
+static bool trailer_name_byte(struct http_chunked *chunked, char byte)
+{
+    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
+        return false;
+    if (byte == ':')
+        chunked->state = TRAILER;
+    return byte == ':' || http_is_token_byte((unsigned char)byte) != 0;
 }
 
 /* Extensions and trailers are dropped; control bytes in them are not. */
@@ -310,6 +336,8 @@ static bool framing_byte(struct http_chunked *chunked, char byte)
     switch ((enum chunk_state)chunked->state) {
     case SIZE:
         return size_byte(chunked, byte);
+    case SIZE_SPACE:
+        return size_space_byte(chunked, byte);
     case EXTENSION:
         return extra_byte(chunked, byte, SIZE_LF);
     case SIZE_LF:
@@ -327,13 +355,17 @@ static bool framing_byte(struct http_chunked *chunked, char byte)
             chunked->state = END_LF;
             return true;
         }
-        chunked->state = TRAILER;
+        chunked->state = TRAILER_NAME;
         return http_is_token_byte((unsigned char)byte) != 0;
+    case TRAILER_NAME:
+        return trailer_name_byte(chunked, byte);
     case TRAILER:
         return extra_byte(chunked, byte, TRAILER_LF);
     case TRAILER_LF:
         chunked->state = TRAILER_START;
         return byte == '\n';
+    case BROKEN:
+        return false;
     case END_LF:
     case DATA:
         break;
@@ -359,8 +391,10 @@ enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, s
                 chunked->state = DATA_CR;
             continue;
         }
-        if (!framing_byte(chunked, bytes[(*raw)++]))
+        if (!framing_byte(chunked, bytes[(*raw)++])) {
+            chunked->state = BROKEN;
             return HTTP_CHUNK_ERROR;
+        }
         if (is_last)
             return HTTP_CHUNK_DONE;
         if (chunked->left > body_max || *body_end - body_begin > body_max - chunked->left)

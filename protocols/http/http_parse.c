@@ -132,6 +132,9 @@ enum http_parse http_parse_head(struct http_parser *parser, struct http_head *he
     uint32_t at = parser->offset;
     int status = 0;
 
+    /* What was refused stays refused: a thread that only frames may have seen it first. */
+    if (parser->status != 0)
+        return HTTP_PARSE_ERROR;
     while (at < end && status == 0) {
         unsigned char byte = bytes[at];
 

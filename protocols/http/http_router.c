@@ -13,11 +13,21 @@ static bool answers(const struct http_route *route, struct pl_view method)
            (pl_view_equals(method, PL_VIEW("HEAD")) && pl_view_equals(own, PL_VIEW("GET")));
 }
 
+static bool is_listed(const char *allow, const char *method)
+{
+    size_t length = strlen(method);
+
+    for (const char *at = allow; (at = strstr(at, method)) != NULL; at += length)
+        if ((at == allow || at[-1] == ' ') && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
 static void add_method(char *allow, size_t size, const char *method)
 {
     size_t used = strlen(allow);
 
-    if (strstr(allow, method) == NULL)
+    if (!is_listed(allow, method))
         snprintf(allow + used, size - used, "%s%s", used > 0 ? ", " : "", method);
 }
 
