@@ -36,16 +36,32 @@ struct pl_conn_token pl_conn_open_door(struct pl_conn *conn)
     return token;
 }
 
+static void close_door_locked(struct pl_conn *conn)
+{
+    if (!conn->is_door_open)
+        return;
+    conn->is_door_open = false;
+    conn->epoch++;
+}
+
+/* What this exchange has not taken must not meet the next one. */
 void pl_conn_close_door(struct pl_conn *conn)
 {
     pthread_mutex_t *lock = lock_of(table_of(conn), &conn->slot);
+    struct pl_mail *mail;
 
     pthread_mutex_lock(lock);
-    if (conn->is_door_open) {
-        conn->is_door_open = false;
-        conn->epoch++;
-    }
+    close_door_locked(conn);
+    mail = conn->mail_first;
+    conn->mail_first = NULL;
+    conn->mail_count = 0;
     pthread_mutex_unlock(lock);
+    while (mail != NULL) {
+        struct pl_mail *next = mail->next;
+
+        mail->drop(mail, conn);
+        mail = next;
+    }
 }
 
 struct pl_mail *pl_conn_take_mail(struct pl_conn *conn)
@@ -83,6 +99,8 @@ static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token
         conn->mail_last->next = mail;
     conn->mail_last = mail;
     conn->mail_count++;
+    if (mail->is_last)
+        close_door_locked(conn);
     return 0;
 }
 

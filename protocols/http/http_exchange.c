@@ -245,6 +245,7 @@ static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kin
         return -ENOMEM;
     memset(item, 0, sizeof(*item));
     item->mail.kind = kind;
+    item->mail.is_last = kind == HTTP_MAIL_REPLY || kind == HTTP_MAIL_END;
     item->mail.drop = drop_mail;
     item->status = clamp_status(status);
     item->length = length;

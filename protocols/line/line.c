@@ -120,9 +120,11 @@ int pl_line_deferred_reply(const struct pl_line_deferred *deferred, const void *
         return -ENOMEM;
     memset(item, 0, sizeof(*item));
     item->mail.kind = MAIL_DEFERRED;
+    item->mail.is_last = true;
     item->mail.drop = drop_deferred;
     item->length = length;
-    memcpy(item->bytes, bytes, length);
+    if (length > 0)
+        memcpy(item->bytes, bytes, length);
     err = pl_conn_post(&deferred->token, &item->mail);
     if (err < 0)
         free(item);
@@ -185,10 +187,12 @@ static void run_job(struct pl_job *job)
     struct pl_view text = pl_job_input(job);
     struct pl_line line = { .output = pl_job_output(job) };
 
-    if (text.length > 0 && text.bytes[text.length - 1] == '\n')
+    /* As find_line() does: CR belongs to the end of a line only in front of LF. */
+    if (text.length > 0 && text.bytes[text.length - 1] == '\n') {
         text.length--;
-    if (text.length > 0 && text.bytes[text.length - 1] == '\r')
-        text.length--;
+        if (text.length > 0 && text.bytes[text.length - 1] == '\r')
+            text.length--;
+    }
     state->service->handling.handler(&line, text, state->service->handling.context);
     state->is_closing = line.is_closing;
     state->is_broken = line.is_broken;

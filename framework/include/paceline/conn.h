@@ -109,6 +109,7 @@ PL_API void pl_conn_count_request(struct pl_conn *conn);
 struct pl_mail {
     struct pl_mail *next;
     uint32_t kind; /* the module's own number; PL_MAIL_JOB for a finished job */
+    bool is_last;  /* completes the exchange: whatever is posted behind it is stale */
     /* The connection ends and has not taken the item: free it. Holder of `conn`. */
     void (*drop)(struct pl_mail *mail, struct pl_conn *conn);
 };
