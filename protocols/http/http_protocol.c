@@ -92,13 +92,15 @@ static enum advance begin_body(struct pl_http_exchange *exchange, struct pl_view
 {
     struct http_head *head = &exchange->head;
     size_t bytes_max = pl_conn_message_bytes_max(exchange->conn);
-    int status = http_read_framing(head, input, &exchange->framing);
+    int status;
 
+    /* A refusal of HEAD has no body either (RFC 9110, 9.3.2). */
+    exchange->is_head_method = pl_view_equals(http_view(input, head->method), PL_VIEW("HEAD"));
+    status = http_read_framing(head, input, &exchange->framing);
     if (status == 0)
         status = http_read_target(head, input, &exchange->path, &exchange->query);
     if (status != 0)
         return refuse_with(exchange, status);
-    exchange->is_head_method = pl_view_equals(http_view(input, head->method), PL_VIEW("HEAD"));
     exchange->body_begin = exchange->body_end = exchange->raw = head->length;
     exchange->message_bytes = head->length;
     if (exchange->framing.content_length > bytes_max)
@@ -164,6 +166,8 @@ static enum advance advance(struct pl_http_exchange *exchange)
     struct pl_view input = pl_conn_input(exchange->conn);
     enum advance result = ADVANCE_READY;
 
+    if (exchange->parser.status != 0)
+        return ADVANCE_REFUSE; /* found by a thread that only frames */
     if (exchange->phase == HTTP_PHASE_HEAD) {
         switch (http_parse_head(&exchange->parser, &exchange->head, input)) {
         case HTTP_PARSE_MORE:
@@ -222,7 +226,7 @@ static void reply_fixed(struct pl_http_exchange *exchange, const struct http_rep
     snprintf(exchange->type, sizeof(exchange->type), "%s",
              fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type);
     if (http_begin_reply(exchange, exchange->conn, strlen(text)) == 0 &&
-        !exchange->is_head_method && exchange->status != 204 &&
+        !exchange->is_head_method && exchange->status != 204 && exchange->status != 304 &&
         pl_output_append_borrowed(exchange->output, text, strlen(text)) < 0)
         exchange->is_broken = true;
 }
@@ -317,7 +321,9 @@ static enum pl_next skip_stream(struct pl_conn *conn, struct pl_http_exchange *e
 {
     (void)exchange->producer(NULL, exchange->producer_context);
     exchange->producer = NULL;
-    exchange->reply_framing = HTTP_REPLY_CHUNKED;
+    /* A client of 1.0 knows no transfer coding (RFC 9112, 6.1). */
+    exchange->reply_framing =
+        exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
     return http_begin_reply(exchange, conn, 0) < 0 ? PL_CLOSE : finish(conn, exchange);
 }
 
