@@ -503,7 +503,8 @@ static void two_servers_stop_one_after_the_other(void **state)
         start(&echo_app, NULL);
         server_rig_start(&other, &echo_app, NULL);
         assert_int_equal(pl_server_stop(rig.server, 1000), 0);
-        server_rig_stop(&other);
+        assert_int_equal(pl_server_stop(other.server, 1000), 0);
+        pl_server_close(other.server);
         server_rig_stop(&rig);
     }
 }
