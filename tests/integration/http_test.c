@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1114,6 +1115,33 @@ static void file_that_shrinks_while_it_is_served_cuts_the_connection(void **stat
     stop();
 }
 
+/* A lease makes open() wait for its holder, for 45 seconds by default; a thread must not. */
+static void leased_file_never_holds_a_thread(void **state)
+{
+    struct reply reply;
+    char path[256];
+    int fd, leased;
+
+    (void)state;
+    start_with_files();
+    signal(SIGIO, SIG_IGN);
+    in_folder(path, sizeof(path), "root/a.css");
+    leased = open(path, O_RDWR | O_CLOEXEC);
+    if (fcntl(leased, F_SETLEASE, F_WRLCK) < 0) {
+        close(leased);
+        stop();
+        skip();
+    }
+    fd = client_connect(rig.port);
+    client_say(fd, "GET /a.css HTTP/1.1\r\nHost: a\r\n\r\n");
+    read_reply(fd, &reply, false);
+    assert_int_equal(reply.status, 503);
+    close(leased);
+    get(fd, "/a.css", 200, "css\n");
+    client_close(fd);
+    stop();
+}
+
 /* In a child that is nobody, for root may read everything. */
 static int ask_for_the_unreadable(void)
 {
@@ -1256,6 +1284,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(files_below_the_root_are_served_and_no_others),
         cmocka_unit_test(large_file_arrives_byte_for_byte),
         cmocka_unit_test(file_that_shrinks_while_it_is_served_cuts_the_connection),
+        cmocka_unit_test(leased_file_never_holds_a_thread),
         cmocka_unit_test(unreadable_file_is_forbidden),
         cmocka_unit_test(same_input_gives_the_same_bytes_in_every_model),
     };
