@@ -54,15 +54,19 @@ static const char *type_of(const char *path)
     return "application/octet-stream";
 }
 
+/* EAGAIN is a rename that met the look-up, soon over, or another's lease, which is not. */
+#define OPEN_TRIES 16
+
 static int open_beneath(int root_fd, const char *path)
 {
     const struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+    int tries_left = OPEN_TRIES;
     long fd;
 
     do {
         fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && --tries_left > 0)));
     return fd < 0 ? -errno : (int)fd;
 }
 
@@ -95,6 +99,7 @@ static int status_of_errno(int err)
     case -EACCES:
     case -EPERM:
         return 403;
+    case -EAGAIN:
     case -EMFILE:
     case -ENFILE:
     case -ENOMEM:
