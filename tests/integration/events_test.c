@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,9 +188,13 @@ static void unread_data_is_announced_again(void **state)
     close(ends[1]);
 }
 
+static _Atomic bool is_source_known;
+
 static void on_writable(int fd, uint32_t reasons, void *context)
 {
     (void)fd;
+    while (!atomic_load(&is_source_known))
+        client_pause_ms(1);
     if (reasons & PL_WRITABLE)
         pl_event_stop(context);
     atomic_fetch_add(&calls, 1);
@@ -203,6 +208,7 @@ static void source_may_stop_itself(void **state)
 
     (void)state;
     atomic_store(&calls, 0);
+    atomic_store(&is_source_known, false);
     memset(&source, 0, sizeof(source));
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     while (write(ends[1], "full", 4) > 0)
@@ -210,6 +216,7 @@ static void source_may_stop_itself(void **state)
     server_rig_start(&rig, &app, NULL);
     assert_int_equal(pl_watch_fd(rig.server, ends[1], PL_WRITABLE, on_writable, &source, &source),
                      0);
+    atomic_store(&is_source_known, true);
     while (read(ends[0], &(char[4096]){ 0 }, 4096) > 0)
         ;
     client_await(&calls, 1);
