@@ -106,7 +106,7 @@ static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token
 
 int pl_conn_post(const struct pl_conn_token *posted_to, struct pl_mail *mail)
 {
-    /* The token may stand in the item, which belongs to the connection as soon as it is in. */
+    /* A copy: it may stand in the item, which is the connection's once the lock is open. */
     const struct pl_conn_token token = *posted_to;
     struct pl_slot *slot = pl_slot_table_at(token.table, (uint32_t)token.slot);
     uint32_t reasons;
@@ -117,8 +117,6 @@ int pl_conn_post(const struct pl_conn_token *posted_to, struct pl_mail *mail)
     pthread_mutex_lock(lock_of(token.table, slot));
     err = append_locked(pl_conn_of(slot), &token, mail);
     pthread_mutex_unlock(lock_of(token.table, slot));
-    if (err == -ESTALE)
-        atomic_fetch_add(&token.table->posts_stale, 1);
     if (err < 0)
         return err;
 
