@@ -117,6 +117,8 @@ int pl_conn_post(const struct pl_conn_token *posted_to, struct pl_mail *mail)
     pthread_mutex_lock(lock_of(token.table, slot));
     err = append_locked(pl_conn_of(slot), &token, mail);
     pthread_mutex_unlock(lock_of(token.table, slot));
+    if (err == -ESTALE)
+        atomic_fetch_add(&token.table->posts_stale, 1);
     if (err < 0)
         return err;
 

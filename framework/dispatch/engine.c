@@ -306,7 +306,8 @@ static int open_stop(struct pl_engine *engine)
 static int arm_listeners(struct pl_engine *engine)
 {
     for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
+        struct pl_slot *slot =
+            pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
         uint32_t reasons;
         int err;
 

@@ -4,9 +4,11 @@
 #include "assert.h"
 #include "log_rings.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
-#include <time.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER; /* guards users and writer */
 static uint32_t users;
@@ -37,14 +39,26 @@ static int start_writer(void)
 
 int pl_log_writer_start(void)
 {
-    if (!writer->is_running)
-        return;
-    atomic_store(&writer->is_stopping, true);
-    /* The writer of another server may take what was meant for this one: ask until it has left. */
-    do {
+    int err = 0;
+
+    pthread_mutex_lock(&users_lock);
+    if (users == 0)
+        err = start_writer();
+    if (err == 0)
+        users++;
+    pthread_mutex_unlock(&users_lock);
+    return err;
+}
+
+void pl_log_writer_stop(void)
+{
+    pthread_mutex_lock(&users_lock);
+    PL_ASSERT(users > 0);
+    if (--users == 0) {
+        atomic_store(&is_stopping, true);
         pl_log_stop_waiting();
-    } while (pthread_tryjoin_np(writer->thread, NULL) == EBUSY &&
-             nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL) <= 0);
-    writer->is_running = false;
-    (void)pl_log_drain();
+        (void)pthread_join(writer, NULL);
+        (void)pl_log_drain();
+    }
+    pthread_mutex_unlock(&users_lock);
 }

@@ -454,9 +454,9 @@ static int check_depth(const char *text, size_t length, const char *source, stru
         if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
             depth--;
         if (depth > PL_YAML_DEPTH_MAX)
-            err = pl_error_set(error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: nested deeper than %d levels",
-                               source, event.start_mark.line + 1, event.start_mark.column + 1,
-                               PL_YAML_DEPTH_MAX);
+            err = pl_error_set(
+                error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: nested deeper than %d levels", source,
+                event.start_mark.line + 1, event.start_mark.column + 1, PL_YAML_DEPTH_MAX);
         is_over = event.type == YAML_STREAM_END_EVENT || event.type == YAML_NO_EVENT;
         yaml_event_delete(&event);
     }
