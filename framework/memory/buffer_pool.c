@@ -172,6 +172,18 @@ static struct pl_buffer *take_from_depot(struct pl_buffer_cache *cache, uint32_t
     return buffer;
 }
 
+/* At the bound the thread's own idle blocks of other classes make room; true if it had any. */
+static bool empty_cache(struct pl_buffer_cache *cache)
+{
+    bool had_any = false;
+
+    for (uint32_t i = 0; i < PL_BUFFER_CLASSES; i++) {
+        had_any |= cache->counts[i] > 0;
+        spill(cache, i, 0);
+    }
+    return had_any;
+}
+
 struct pl_buffer *pl_buffer_take(struct pl_buffer_cache *cache, size_t bytes)
 {
     uint32_t class_index;
@@ -183,6 +195,8 @@ struct pl_buffer *pl_buffer_take(struct pl_buffer_cache *cache, size_t bytes)
     if (buffer != NULL)
         cache->counts[class_index]--;
     else
+        buffer = take_from_depot(cache, class_index);
+    if (buffer == NULL && empty_cache(cache))
         buffer = take_from_depot(cache, class_index);
     if (buffer == NULL) {
         PL_COUNT(cache->stats, buffers_refused);

@@ -122,7 +122,7 @@ short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' '
 test_units() {
     local programs
     mapfile -t programs < <(unit_programs build-check)
-    run_tests "${programs[@]}"
+    run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*'
 }
 
 test_contract() {
@@ -194,12 +194,16 @@ fuzz() {
     grep -aE 'stat::number_of_executed_units|stat::new_units_added' "$step_log"
 }
 
+build_fairness() {
+    configure_and_make build all tests/model/fairness -- CFLAGS="-O2 -g"
+}
+
 fairness() {
     steps_begin
     steps_plan packages 10 build 40 measure 30
     step packages install_missing "${build_packages[@]}" "${check_packages[@]}" || return 1
-    step build build_check || return 1
-    step measure build-check/tests/model/fairness || return 1
+    step build build_fairness || return 1
+    step measure build/tests/model/fairness || return 1
     cat "$step_log"
 }
 

@@ -20,7 +20,8 @@ typedef void pl_timer_callback(void *context);
 typedef void pl_fd_callback(int fd, uint32_t reasons, void *context);
 typedef void pl_signal_callback(int signal, void *context);
 
-/* Names an event source; safe to keep as long as the server lives. */
+/* Names an event source; safe to keep as long as the server lives. The first call may run on
+ * another thread before the function that started it has returned. */
 struct pl_event_source {
     struct pl_engine *engine; /* borrowed from the server */
     uint64_t token;

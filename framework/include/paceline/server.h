@@ -29,6 +29,8 @@ struct pl_app {
     void (*stop)(struct pl_server *server, void *context);
 };
 
+/* Made where it is used: its parts are compound literals, which live as long as the block around
+ * them. */
 #define PL_APP(...) ((const struct pl_app){ .bytes = sizeof(struct pl_app), __VA_ARGS__ })
 
 /*

@@ -196,7 +196,8 @@ static void every_mistake_names_its_place_and_what_was_expected(void **state)
           "'http' belongs to a service with `protocol: http`, this one has `protocol: line`" },
         { "services: [ { htpp: {} } ]", "FILE:1:15: unknown key 'htpp' (did you mean 'http'?)" },
         { "services: [ { line: { max_lin: 1B } } ]", "(did you mean 'max_line'?)" },
-        { "services: [ { listen: [ '1.2.3.4:5' ] }, { listen: [ '1.2.3.4:6' ] } ]",
+        { "services: [ { name: line, listen: [ '1.2.3.4:5' ] }, "
+          "{ name: line, listen: [ '1.2.3.4:6' ] } ]",
           "FILE: services[1]: the name 'line' is taken by services[0]" },
         { SERVICE "---\nlog: {}", "FILE:3:1: a second document; expected one" },
         { "services: [ { name: \"a\\0b\" } ]", "'name': the value holds a NUL" },
