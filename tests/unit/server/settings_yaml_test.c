@@ -130,7 +130,7 @@ static void every_group_is_read(void **state)
     read_good(
         "dispatch: { model: reactor, threads: 3, arming: edge,\n"
         "            turn: { time: 0, bytes: 1MiB }, queue: { max: 7, full: refuse } }\n"
-        "limits: { connections: 100, buffers: 2MiB, message: 1KiB, rate_min: 0B }\n"
+        "limits: { connections: 100, buffers: 8MiB, message: 1KiB, rate_min: 0B }\n"
         "timeouts: { header: 1s, body: 2s, idle: 3s, write: 4s, handler: 5s, drain: 6s }\n"
         "log: { level: debug, format: json }\n"
         "services:\n"
