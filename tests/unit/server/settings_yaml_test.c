@@ -143,7 +143,7 @@ static void every_group_is_read(void **state)
     assert_int_equal(f.settings.dispatch.queue.max, 7);
     assert_int_equal(f.settings.dispatch.queue.full, 1);
     assert_int_equal(f.settings.limits.connections, 100);
-    assert_true(f.settings.limits.buffers == 2 << 20);
+    assert_true(f.settings.limits.buffers == 8 << 20);
     assert_true(f.settings.timeouts.drain_us == 6000000);
     assert_int_equal(f.settings.log.level, 3);
     assert_int_equal(f.settings.log.format, 1);
