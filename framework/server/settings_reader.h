@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walks a YAML document along the tables of settings. Aliases are followed with a bound on nodes,
+ * so that a small file cannot stand for a large one.
+ */
+#ifndef PL_SERVER_SETTINGS_READER_H
+#define PL_SERVER_SETTINGS_READER_H
+
+#include "settings.h"
+
+#include <yaml.h>
+
+struct pl_settings_reader {
+    const struct pl_settings_schema *schema;
+    const char *source; /* the file's name in messages */
+    const char *folder; /* what relative paths are relative to; NULL: leave them */
+    void *root;         /* the outermost struct */
+    yaml_document_t *document;
+    int nodes_left;
+    int depth;
+    struct pl_error *error;
+};
+
+/* Reads the keys of a mapping into the struct that `rows` describe. Errors: -EINVAL with
+ * file:line:column; -ENOMEM. */
+PL_MUST_CHECK int pl_settings_read_mapping(struct pl_settings_reader *reader,
+                                           const yaml_node_t *node, const struct pl_setting *rows,
+                                           void *data);
+/* Reads one value. */
+PL_MUST_CHECK int pl_settings_read_value(struct pl_settings_reader *reader, const yaml_node_t *node,
+                                         const struct pl_setting *row, void *data);
+
+/* NULL when there is none. */
+const struct pl_setting *pl_settings_find_row(const struct pl_setting *rows, const char *name);
+const struct pl_setting *pl_settings_find_module_row(const struct pl_setting *rows);
+
+#endif
