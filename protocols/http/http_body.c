@@ -267,7 +267,7 @@ void http_chunked_init(struct http_chunked *chunked)
     *chunked = (struct http_chunked){ .state = SIZE };
 }
 
-static int hex_digit(char byte)
+int http_hex_value(char byte)
 {
     if (byte >= '0' && byte <= '9')
         return byte - '0';
@@ -280,7 +280,7 @@ static int hex_digit(char byte)
 
 static bool size_byte(struct http_chunked *chunked, char byte)
 {
-    int digit = hex_digit(byte);
+    int digit = http_hex_value(byte);
 
     if (digit >= 0) {
         chunked->left = chunked->left * 16 + (uint64_t)digit;

@@ -82,6 +82,30 @@ struct http_mail {
     char bytes[];
 };
 
+/* ---- http_request.c ------------------------------------------------------------------------- */
+
+enum http_advance { HTTP_ADVANCE_MORE, HTTP_ADVANCE_READY, HTTP_ADVANCE_REFUSE };
+
+/* Makes the exchange ready for the next request; leaves alone what is written before it is read. */
+void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn);
+/* Reads on as far as the input goes; a refusal's status stands in the parser. */
+enum http_advance http_advance(struct pl_http_exchange *exchange);
+
+/* ---- http_answer.c: each returns what `process` returns ---------------------------------------
+ */
+
+/* A request that is READY. */
+enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange);
+/* A job that has come home, or what other threads posted. */
+enum pl_next http_take_mail(struct pl_conn *conn, struct pl_http_exchange *exchange);
+/* A streamed reply's next parts. */
+enum pl_next http_produce(struct pl_conn *conn, struct pl_http_exchange *exchange);
+/* Answers with an error and ends the connection after a linger. */
+enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *exchange,
+                                 int status);
+
+/* ---- http_exchange.c ------------------------------------------------------------------------ */
+
 /* Begins the reply: the head goes to the connection's output. Thread: holder. */
 int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, uint64_t length);
 /* A whole reply of the framework's own, as text. */

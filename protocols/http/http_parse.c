@@ -51,16 +51,19 @@ void http_parser_init(struct http_parser *parser, size_t target_max, size_t head
                                     .head_max = (uint32_t)head_max };
 }
 
-static enum http_parse fail(struct http_parser *parser, uint16_t status)
-{
-    parser->status = status;
-    return HTTP_PARSE_ERROR;
-}
+/* The bytes of one call. */
+struct cursor {
+    const unsigned char *bytes;
+    uint32_t at;
+    uint32_t end;
+};
 
 /* The first byte from `at` on that is not of the class; the loop the parser spends its time in. */
-static uint32_t skip(const unsigned char *bytes, uint32_t at, uint32_t end, unsigned char class)
+static uint32_t skip(const struct cursor *cursor, unsigned char class)
 {
-    while (at < end && (classes[bytes[at]] & class))
+    uint32_t at = cursor->at;
+
+    while (at < cursor->end && (classes[cursor->bytes[at]] & class))
         at++;
     return at;
 }
@@ -70,177 +73,206 @@ static struct http_span span(uint32_t begin, uint32_t end)
     return (struct http_span){ .offset = begin, .length = end - begin };
 }
 
-/* "HTTP/1." DIGIT; a well-formed other major version is 505 (RFC 9110, 15.6.6). */
-static int version_byte(struct http_parser *parser, struct http_head *head, unsigned char byte)
+/* ---- the states: each uses at least one byte, or moves to another state; returns 0 or the status
+ * of the refusal
+ * ------------------------------------------------------------------------------------- */
+
+/* One empty line before the request is ignored (RFC 9112, 2.2). */
+static int start(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    (void)head;
+    if (cursor->bytes[cursor->at] == '\r' && cursor->at == 0) {
+        parser->state = HTTP_PARSE_START_LF;
+        cursor->at++;
+        return 0;
+    }
+    parser->mark = cursor->at;
+    parser->state = HTTP_PARSE_METHOD;
+    return 0;
+}
+
+static int expect_lf(struct http_parser *parser, struct cursor *cursor, enum http_parse_state next)
+{
+    parser->state = (uint8_t)next;
+    return cursor->bytes[cursor->at++] == '\n' ? 0 : 400;
+}
+
+static int start_lf(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    (void)head;
+    return expect_lf(parser, cursor, HTTP_PARSE_START);
+}
+
+static int line_lf(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    (void)head;
+    return expect_lf(parser, cursor, HTTP_PARSE_FIELD_START);
+}
+
+/* A part of the request line: bytes of one class, at least one, and a single space behind. */
+static int part(struct http_parser *parser, struct cursor *cursor, unsigned char class,
+                uint32_t bytes_max, int too_long, struct http_span *ret_part)
+{
+    cursor->at = skip(cursor, class);
+    if (cursor->at - parser->mark > bytes_max)
+        return too_long;
+    if (cursor->at == cursor->end)
+        return 0;
+    if (cursor->bytes[cursor->at] != ' ' || cursor->at == parser->mark)
+        return 400;
+    *ret_part = span(parser->mark, cursor->at);
+    parser->mark = ++cursor->at;
+    parser->state++;
+    return 0;
+}
+
+static int method(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    return part(parser, cursor, TOKEN, HTTP_METHOD_BYTES_MAX, 501, &head->method);
+}
+
+static int target(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    return part(parser, cursor, TARGET, parser->target_max, 414, &head->target);
+}
+
+/* "HTTP/1." DIGIT CR; a well-formed other major version is 505 (RFC 9110, 15.6.6). */
+static int version(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
     static const char pattern[] = "HTTP/1.";
+    unsigned char byte = cursor->bytes[cursor->at++];
 
-    if (parser->version_at == 7) {
+    switch (parser->version_at) {
+    case 8:
+        parser->state = HTTP_PARSE_LINE_LF;
+        return byte == '\r' ? 0 : 400;
+    case 7:
         if (byte < '0' || byte > '9')
             return 400;
         head->minor_version = byte == '0' ? 0 : 1;
-    } else if (byte != (unsigned char)pattern[parser->version_at]) {
-        return parser->version_at == 5 && byte >= '0' && byte <= '9' ? 505 : 400;
+        break;
+    default:
+        if (byte != (unsigned char)pattern[parser->version_at])
+            return parser->version_at == 5 && byte >= '0' && byte <= '9' ? 505 : 400;
+        break;
     }
     parser->version_at++;
     return 0;
 }
 
-static int begin_field(struct http_parser *parser, struct http_head *head, unsigned char byte,
-                       uint32_t at)
+static int field_start(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
+    unsigned char byte = cursor->bytes[cursor->at];
+
+    parser->mark = cursor->at++;
     if (byte == '\r') {
         parser->state = HTTP_PARSE_END_LF;
         return 0;
     }
+    parser->state = HTTP_PARSE_FIELD_NAME;
     /* White space here would be a folded line (RFC 9112, 5.2) or a smuggled one (2.2). */
     if ((classes[byte] & TOKEN) == 0)
         return 400;
-    if (head->fields_count == HTTP_FIELDS_MAX)
-        return 431;
-    parser->mark = at;
-    parser->state = HTTP_PARSE_FIELD_NAME;
+    return head->fields_count == HTTP_FIELDS_MAX ? 431 : 0;
+}
+
+static int field_name(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    cursor->at = skip(cursor, TOKEN);
+    if (cursor->at == cursor->end)
+        return 0;
+    if (cursor->bytes[cursor->at] != ':')
+        return 400;
+    head->fields[head->fields_count].name = span(parser->mark, cursor->at);
+    cursor->at++;
+    parser->state = HTTP_PARSE_VALUE_START;
     return 0;
 }
 
-static void end_value(struct http_parser *parser, struct http_head *head)
+static int value_start(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
-    head->fields[head->fields_count].value = span(parser->mark, parser->value_end);
-    head->fields_count++;
-    parser->state = HTTP_PARSE_VALUE_LF;
+    unsigned char byte = cursor->bytes[cursor->at];
+
+    (void)head;
+    if (byte == ' ' || byte == '\t') {
+        cursor->at++;
+        return 0;
+    }
+    parser->mark = parser->value_end = cursor->at;
+    parser->state = HTTP_PARSE_VALUE;
+    return 0;
 }
 
-/* Runs over the bytes of a value; what ends it must be CR. */
-static uint32_t skip_value(struct http_parser *parser, const unsigned char *bytes, uint32_t at,
-                           uint32_t end)
+/* Runs over the bytes of a value and remembers the last that is not white space. */
+static int value(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
-    uint32_t stop = skip(bytes, at, end, VALUE);
+    uint32_t begin = cursor->at;
 
-    for (uint32_t last = stop; last > at; last--)
-        if (bytes[last - 1] != ' ' && bytes[last - 1] != '\t') {
+    cursor->at = skip(cursor, VALUE);
+    for (uint32_t last = cursor->at; last > begin; last--)
+        if (cursor->bytes[last - 1] != ' ' && cursor->bytes[last - 1] != '\t') {
             parser->value_end = last;
             break;
         }
-    return stop;
+    if (cursor->at == cursor->end)
+        return 0;
+    if (cursor->bytes[cursor->at] != '\r')
+        return 400;
+    head->fields[head->fields_count++].value = span(parser->mark, parser->value_end);
+    cursor->at++;
+    parser->state = HTTP_PARSE_VALUE_LF;
+    return 0;
+}
+
+static int end_lf(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    int status = expect_lf(parser, cursor, HTTP_PARSE_DONE);
+
+    head->length = cursor->at;
+    return status;
+}
+
+typedef int step(struct http_parser *parser, struct http_head *head, struct cursor *cursor);
+
+static step *const steps[] = {
+    [HTTP_PARSE_START] = start,
+    [HTTP_PARSE_START_LF] = start_lf,
+    [HTTP_PARSE_METHOD] = method,
+    [HTTP_PARSE_TARGET] = target,
+    [HTTP_PARSE_VERSION] = version,
+    [HTTP_PARSE_LINE_LF] = line_lf,
+    [HTTP_PARSE_FIELD_START] = field_start,
+    [HTTP_PARSE_FIELD_NAME] = field_name,
+    [HTTP_PARSE_VALUE_START] = value_start,
+    [HTTP_PARSE_VALUE] = value,
+    [HTTP_PARSE_VALUE_LF] = line_lf,
+    [HTTP_PARSE_END_LF] = end_lf,
+};
+
+static enum http_parse fail(struct http_parser *parser, int status)
+{
+    parser->status = (uint16_t)status;
+    return HTTP_PARSE_ERROR;
 }
 
 enum http_parse http_parse_head(struct http_parser *parser, struct http_head *head,
                                 struct pl_view input)
 {
-    const unsigned char *bytes = (const unsigned char *)input.bytes;
-    uint32_t end = input.length > parser->head_max ? parser->head_max : (uint32_t)input.length;
-    uint32_t at = parser->offset;
-    int status = 0;
+    struct cursor cursor = { .bytes = (const unsigned char *)input.bytes,
+                             .at = parser->offset,
+                             .end = input.length > parser->head_max ? parser->head_max
+                                                                    : (uint32_t)input.length };
+    int status = parser->status;
 
     /* What was refused stays refused: a thread that only frames may have seen it first. */
-    if (parser->status != 0)
-        return HTTP_PARSE_ERROR;
-    while (at < end && status == 0) {
-        unsigned char byte = bytes[at];
-
-        switch ((enum http_parse_state)parser->state) {
-        case HTTP_PARSE_START: /* one empty line before the request is ignored (RFC 9112, 2.2) */
-            if (byte == '\r' && at == 0) {
-                parser->state = HTTP_PARSE_START_LF;
-                at++;
-                break;
-            }
-            parser->mark = at;
-            parser->state = HTTP_PARSE_METHOD;
-            break;
-        case HTTP_PARSE_START_LF:
-            status = byte == '\n' ? 0 : 400;
-            parser->state = HTTP_PARSE_START;
-            at++;
-            break;
-        case HTTP_PARSE_METHOD:
-            at = skip(bytes, at, end, TOKEN);
-            if (at - parser->mark > HTTP_METHOD_BYTES_MAX)
-                status = 501;
-            else if (at < end)
-                status = bytes[at] == ' ' && at > parser->mark ? 0 : 400;
-            if (at < end && status == 0) {
-                head->method = span(parser->mark, at);
-                parser->mark = ++at;
-                parser->state = HTTP_PARSE_TARGET;
-            }
-            break;
-        case HTTP_PARSE_TARGET:
-            at = skip(bytes, at, end, TARGET);
-            if (at - parser->mark > parser->target_max)
-                status = 414;
-            else if (at < end)
-                status = bytes[at] == ' ' && at > parser->mark ? 0 : 400;
-            if (at < end && status == 0) {
-                head->target = span(parser->mark, at);
-                at++;
-                parser->state = HTTP_PARSE_VERSION;
-            }
-            break;
-        case HTTP_PARSE_VERSION:
-            if (parser->version_at == 8) {
-                status = byte == '\r' ? 0 : 400;
-                parser->state = HTTP_PARSE_LINE_LF;
-            } else {
-                status = version_byte(parser, head, byte);
-            }
-            at++;
-            break;
-        case HTTP_PARSE_LINE_LF:
-        case HTTP_PARSE_VALUE_LF:
-            status = byte == '\n' ? 0 : 400;
-            parser->state = HTTP_PARSE_FIELD_START;
-            at++;
-            break;
-        case HTTP_PARSE_FIELD_START:
-            status = begin_field(parser, head, byte, at);
-            at++;
-            break;
-        case HTTP_PARSE_FIELD_NAME:
-            at = skip(bytes, at, end, TOKEN);
-            if (at == end)
-                break;
-            status = bytes[at] == ':' ? 0 : 400;
-            head->fields[head->fields_count].name = span(parser->mark, at);
-            parser->state = HTTP_PARSE_VALUE_START;
-            at++;
-            break;
-        case HTTP_PARSE_VALUE_START:
-            if (byte == ' ' || byte == '\t') {
-                at++;
-                break;
-            }
-            parser->mark = parser->value_end = at;
-            parser->state = HTTP_PARSE_VALUE;
-            break;
-        case HTTP_PARSE_VALUE:
-            at = skip_value(parser, bytes, at, end);
-            if (at == end)
-                break;
-            status = bytes[at] == '\r' ? 0 : 400;
-            end_value(parser, head);
-            at++;
-            break;
-        case HTTP_PARSE_END_LF:
-            at++;
-            if (byte != '\n') {
-                status = 400;
-                break;
-            }
-            parser->state = HTTP_PARSE_DONE;
-            head->length = at;
-            parser->offset = at;
-            return HTTP_PARSE_HEAD;
-        case HTTP_PARSE_DONE:
-            return HTTP_PARSE_HEAD;
-        }
-    }
-    parser->offset = at;
+    while (status == 0 && parser->state != HTTP_PARSE_DONE && cursor.at < cursor.end)
+        status = steps[parser->state](parser, head, &cursor);
+    parser->offset = cursor.at;
     if (status != 0)
-        return fail(parser, (uint16_t)status);
+        return fail(parser, status);
     if (parser->state == HTTP_PARSE_DONE)
         return HTTP_PARSE_HEAD;
-    if (at == parser->head_max)
+    if (cursor.at == parser->head_max)
         return fail(parser, parser->state <= HTTP_PARSE_TARGET ? 414 : 431);
     return HTTP_PARSE_MORE;
 }

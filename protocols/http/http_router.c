@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Method and path → route; 404 and 405 told apart (RFC 9110, 15.5.5 and 15.5.6). */
+#include "http_body.h"
 #include "http_service.h"
 
 #include <stdio.h>
@@ -55,17 +56,6 @@ enum http_match http_find_route(struct http_service *service, struct pl_view met
     return is_known ? HTTP_MATCH_OTHER_METHOD : HTTP_MATCH_NOTHING;
 }
 
-static int hex_value(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    if (byte >= 'A' && byte <= 'F')
-        return byte - 'A' + 10;
-    return -1;
-}
-
 long http_decode_path(struct pl_view path, char *decoded, size_t size)
 {
     size_t used = 0;
@@ -74,8 +64,8 @@ long http_decode_path(struct pl_view path, char *decoded, size_t size)
         int byte = (unsigned char)path.bytes[i];
 
         if (byte == '%') {
-            int high = i + 2 < path.length ? hex_value(path.bytes[i + 1]) : -1;
-            int low = i + 2 < path.length ? hex_value(path.bytes[i + 2]) : -1;
+            int high = i + 2 < path.length ? http_hex_value(path.bytes[i + 1]) : -1;
+            int low = i + 2 < path.length ? http_hex_value(path.bytes[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return -1;

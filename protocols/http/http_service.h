@@ -47,6 +47,11 @@ struct http_service {
     size_t target_bytes_max;
 };
 
+/* For struct pl_protocol. */
+int http_service_open(const void *data, const struct pl_binding *bindings, size_t bindings_count,
+                      void **ret_data, struct pl_error *error);
+void http_service_close(void *data);
+
 /* ---- http_router.c --------------------------------------------------------------------------- */
 
 enum http_match {

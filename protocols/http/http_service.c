@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings and the application's bindings → the routes and the root of a service. */
+#include "http_service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static int add_route(struct http_service *service, const struct http_route *route,
+                     struct pl_error *error)
+{
+    if (service->routes_count == PL_ROUTES_MAX)
+        return pl_error_set(error, EX_CONFIG, -ENOSPC, "http: more than %d routes", PL_ROUTES_MAX);
+    if (route->path == NULL || (route->path[0] != '/' && route->path[0] != '*'))
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "http: a route's path must begin with '/', not '%s'",
+                            route->path == NULL ? "" : route->path);
+    service->routes[service->routes_count] = *route;
+    service->routes[service->routes_count].path_length = strlen(route->path);
+    service->routes[service->routes_count].note.name = route->path;
+    service->routes_count++;
+    return 0;
+}
+
+static int add_binding(struct http_service *service, const struct pl_binding *binding,
+                       struct pl_error *error)
+{
+    const char *element = binding->elements;
+
+    for (size_t i = 0; i < binding->count; i++, element += binding->element_bytes) {
+        struct pl_http_route route = { .method = NULL };
+        int err;
+
+        /* An application compiled against an older header has shorter elements. */
+        memcpy(&route, element,
+               binding->element_bytes < sizeof(route) ? binding->element_bytes : sizeof(route));
+        err = add_route(service,
+                        &(struct http_route){ .method = route.method == NULL ? "GET" : route.method,
+                                              .path = route.path,
+                                              .handler = route.handler,
+                                              .context = route.context,
+                                              .may_block = route.may_block },
+                        error);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static int add_fixed(struct http_service *service, const struct pl_setting_list *routes,
+                     struct pl_error *error)
+{
+    const struct http_route_settings *fixed = routes->items;
+
+    for (uint32_t i = 0; i < routes->count; i++) {
+        int err = add_route(
+            service,
+            &(struct http_route){ .method = fixed[i].method == NULL ? "GET" : fixed[i].method,
+                                  .path = fixed[i].path,
+                                  .fixed = &fixed[i].reply },
+            error);
+
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+void http_service_close(void *data)
+{
+    struct http_service *service = data;
+
+    if (service->root_fd >= 0)
+        (void)close(service->root_fd);
+    free(service);
+}
+
+int http_service_open(const void *data, const struct pl_binding *bindings, size_t bindings_count,
+                      void **ret_data, struct pl_error *error)
+{
+    const struct http_settings *settings = data;
+    struct http_service *service = calloc(1, sizeof(*service));
+    int err = 0;
+
+    if (service == NULL)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory");
+    service->root_fd = -1;
+    service->head_bytes_max = (size_t)settings->head_bytes_max;
+    service->target_bytes_max = (size_t)settings->target_bytes_max;
+    for (size_t i = 0; i < bindings_count && err == 0; i++)
+        err = add_binding(service, &bindings[i], error);
+    if (err == 0)
+        err = add_fixed(service, &settings->routes, error);
+    if (err == 0 && settings->root != NULL) {
+        service->root_fd = http_open_root(settings->root, error);
+        err = service->root_fd < 0 ? service->root_fd : 0;
+    }
+    if (err < 0) {
+        http_service_close(service);
+        return err;
+    }
+    *ret_data = service;
+    return 0;
+}
