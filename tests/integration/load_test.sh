@@ -33,5 +33,41 @@ for arming in oneshot edge; do
     done
     expect "reactor without workers, $arming" load reactor "$arming" 0
 done
+# The arming as the kernel sees it: one-shot costs an epoll_ctl per request, edge none.
+epoll_ctls() {
+    strace -f -c -e trace=epoll_ctl -o "$scratch/strace.txt" "$build/apps/hello" --threads 2 \
+        --set "dispatch.arming=$1" --set 'services.0.listen=[127.0.0.1:0]' 2>"$scratch/traced.log" &
+    local tracer=$! port
+    pids+=("$tracer")
+    for _ in $(seq 200); do
+        grep -q ready "$scratch/traced.log" && break
+        sleep 0.05
+    done
+    port=$(port_of traced)
+    # 200 requests, one after the other, on one connection.
+    # shellcheck disable=SC2046
+    curl -s -o /dev/null $(printf "http://127.0.0.1:$port/?%s " $(seq 200)) >/dev/null
+    end_child "$tracer"
+    wait "$tracer"
+    awk '$NF == "epoll_ctl" { print $4 }' "$scratch/strace.txt"
+}
+# The traced server is the tracer's only child.
+end_child() {
+    kill -TERM "$(cat "/proc/$1/task/$1/children" | tr -d ' ')"
+}
+oneshot_arms_again() {
+    local calls
+    calls=$(epoll_ctls oneshot)
+    echo "$calls calls"
+    [ "$calls" -ge 200 ] && [ "$calls" -le 230 ]
+}
+edge_arms_once() {
+    local calls
+    calls=$(epoll_ctls edge)
+    echo "$calls calls"
+    [ "$calls" -le 20 ]
+}
+expect 'one-shot arming shows one epoll_ctl per request' oneshot_arms_again
+expect 'edge arming shows none' edge_arms_once
 end_servers
 summary

@@ -162,6 +162,12 @@ test_thread_all() {
     PL_TEST_SCALE=4 run_tests_in_two "${lines[@]}"
 }
 
+test_thread_servers() {
+    local programs
+    mapfile -t programs < <(unit_programs build-thread; integration_programs build-thread)
+    run_tests_in_two "${programs[@]}"
+}
+
 scripts() {
     local name lines=()
     for name in "$@"; do
@@ -216,7 +222,8 @@ check() {
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
-        steps_plan 'thread sanitizer, every model and arming' 200 \
+        steps_plan 'thread sanitizer, every model and arming' 60 \
+            'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'the tour' 40 'load and peers' 60 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
@@ -264,6 +271,7 @@ test_tour() {
 
 check_rest() {
     suite 'thread sanitizer, every model and arming' test_thread_all
+    suite 'thread sanitizer, units and servers' test_thread_servers
     suite 'address sanitizer, contract' test_address_contract
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test peers_test
