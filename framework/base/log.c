@@ -201,6 +201,8 @@ int pl_log_thread_begin(void)
     struct thread_ring *own;
     int err;
 
+    if (own_ring != NULL)
+        return 0;
     (void)pthread_once(&wake_once, init_wake);
     own = pl_alloc(sizeof(*own));
     if (own == NULL)

@@ -19,6 +19,9 @@
 
 #pragma GCC poison strtok strerror localtime gmtime ctime asctime gethostbyname gethostbyaddr
 #pragma GCC poison getservbyname inet_ntoa inet_addr ttyname readdir_r rand srand tmpnam mktemp
-#pragma GCC poison gets strcpy strcat sprintf vsprintf setjmp longjmp putenv
+#pragma GCC poison gets strcpy strcat setjmp longjmp putenv
+#ifndef sprintf /* a macro in some fortified builds, which cannot be poisoned */
+#pragma GCC poison sprintf vsprintf
+#endif
 
 #endif

@@ -72,7 +72,7 @@ void pl_stats_merge(struct pl_stats *sum, const struct pl_stats_block *block)
     }
     if (accepts > sum->accepts_per_thread_max)
         sum->accepts_per_thread_max = accepts;
-    if (accepts < sum->accepts_per_thread_min)
+    if (accepts > 0 && accepts < sum->accepts_per_thread_min)
         sum->accepts_per_thread_min = accepts;
 }
 

@@ -69,6 +69,16 @@ bool pl_claim_release(_Atomic uint64_t *word, uint32_t waits, uint32_t *ret_reas
     }
 }
 
+uint32_t pl_claim_take_pending(_Atomic uint64_t *word, uint32_t mask)
+{
+    uint64_t old = atomic_load_explicit(word, memory_order_acquire);
+
+    PL_ASSERT(state_of(old) == HELD);
+    if ((old & mask) == 0)
+        return 0;
+    return (uint32_t)atomic_fetch_and_explicit(word, ~(uint64_t)mask, memory_order_acq_rel) & mask;
+}
+
 uint32_t pl_claim_open(_Atomic uint64_t *word)
 {
     uint64_t old = atomic_load_explicit(word, memory_order_acquire);

@@ -42,6 +42,10 @@ enum pl_claim pl_claim_try(_Atomic uint64_t *word, uint32_t generation, uint32_t
  * the slot and finds it in *ret_reasons. Thread: the holder. */
 bool pl_claim_release(_Atomic uint64_t *word, uint32_t waits, uint32_t *ret_reasons);
 
+/* Takes those of `mask` that are pending; the slot stays held. For a holder that goes on without
+ * letting go. Thread: the holder. */
+uint32_t pl_claim_take_pending(_Atomic uint64_t *word, uint32_t mask);
+
 /* A closed slot becomes held by the caller; returns its generation. */
 uint32_t pl_claim_open(_Atomic uint64_t *word);
 /* The generation ends: from here on every token of it is stale. Thread: the holder. */

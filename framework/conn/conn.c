@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* A date is at most this much behind the clock. */
+/* A date is at most this much older than the turn. */
 #define DATE_FRESH_NS 250000000
 
 static const char day_names[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
@@ -39,6 +39,12 @@ void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
     conn->read_due_ms = PL_TIMER_NEVER;
     conn->write_due_ms = PL_TIMER_NEVER;
     service->protocol->opened(conn);
+}
+
+void pl_conn_begin_drain(struct pl_conn *conn)
+{
+    conn->is_draining = true;
+    conn->read_due_ms = pl_clock_ms() + PL_LINGER_MS;
 }
 
 /* Where the turn begins: what was waited for decides, and what no event will repeat is noted. */
@@ -65,6 +71,11 @@ static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
 
     if (conn->output.first != NULL)
         return PL_RUN_SEND;
+    /* A request that already stands in the socket is answered before the server goes. */
+    if (conn->notices == PL_SHUTDOWN && (slot->waits & PL_READABLE)) {
+        conn->is_readable = true;
+        return PL_RUN_RECEIVE;
+    }
     if (conn->notices != 0 || conn->has_mail)
         return PL_RUN_PROCESS;
     if ((slot->waits & PL_READABLE) && conn->is_readable)
@@ -216,7 +227,8 @@ bool pl_conn_may_continue(struct pl_conn *conn)
 {
     struct pl_thread *thread = conn->slot.thread;
 
-    if (pl_conn_output_is_full(conn))
+    /* A section that blocked has used the budget, whatever the clock says. */
+    if (pl_conn_output_is_full(conn) || thread->has_declared_blocking)
         return false;
     if (--thread->clock_countdown > 0)
         return true;
@@ -230,7 +242,7 @@ void pl_conn_wait_for(struct pl_conn *conn, uint32_t reasons)
     conn->wanted = (uint8_t)reasons;
 }
 
-static int64_t deadline_ms(const struct pl_service *service, enum pl_deadline deadline)
+int64_t pl_conn_deadline_ms(const struct pl_service *service, enum pl_deadline deadline)
 {
     switch (deadline) {
     case PL_DEADLINE_HEADER:
@@ -249,13 +261,10 @@ static int64_t deadline_ms(const struct pl_service *service, enum pl_deadline de
 
 void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline)
 {
-    int64_t allowed_ms = deadline_ms(conn->service, deadline);
-    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
-
     conn->deadline = (uint8_t)deadline;
-    conn->read_due_ms = allowed_ms == PL_TIMER_NEVER ? PL_TIMER_NEVER : now_ms + allowed_ms;
+    conn->read_due_ms = deadline == PL_DEADLINE_NONE ? PL_TIMER_NEVER : PL_DUE_AT_WAIT;
     if (deadline == PL_DEADLINE_BODY) {
-        conn->window_ms = now_ms;
+        conn->window_ms = pl_thread_now_ms(conn->slot.thread);
         conn->window_bytes = 0;
     }
 }

@@ -25,7 +25,7 @@ struct pl_conn {
     struct pl_buffer *input; /* owned; NULL while nothing is buffered */
     struct pl_output output; /* empty while nothing waits */
     void *state;             /* the protocol's */
-    int64_t read_due_ms;     /* the deadline the protocol set */
+    int64_t read_due_ms;     /* the deadline the protocol set; PL_DUE_AT_WAIT: from then on */
     int64_t write_due_ms;    /* while output is blocked */
     int64_t window_ms;       /* since when window_bytes counts, for limits.rate_min */
     uint32_t window_bytes;
@@ -56,6 +56,10 @@ struct pl_conn {
 _Static_assert(sizeof(struct pl_conn) <= PL_SLOT_BYTES, "a connection fits its slot");
 _Static_assert(PL_MAILBOX_ITEMS_MAX <= UINT16_MAX, "mail_count can count them");
 
+/* A deadline that was started in this turn: a handler may have taken its time since, so it is made
+ * absolute only when the connection is let go. */
+#define PL_DUE_AT_WAIT (-1)
+
 static inline struct pl_conn *pl_conn_of(struct pl_slot *slot)
 {
     return PL_CONTAINER_OF(slot, struct pl_conn, slot);
@@ -68,6 +72,10 @@ extern const struct pl_slot_kind pl_conn_kind;
 void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
                       struct pl_thread *thread);
 
+/* A connection that was accepted while the server goes down: its first reply is its last, and it
+ * does not wait long for a request. Thread: the holder. */
+void pl_conn_begin_drain(struct pl_conn *conn);
+
 /* The stages. Each returns what may come next. */
 enum pl_next pl_conn_receive(struct pl_conn *conn);
 enum pl_next pl_conn_process(struct pl_conn *conn);
@@ -75,6 +83,9 @@ enum pl_next pl_conn_send(struct pl_conn *conn);
 
 /* One turn: stages in a loop; see conn_run.c. */
 enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages);
+
+/* What a deadline allows, or PL_TIMER_NEVER. */
+int64_t pl_conn_deadline_ms(const struct pl_service *service, enum pl_deadline deadline);
 
 /* Bytes went in one direction: moves the deadline; false when the peer is below the rate that
  * limits.rate_min demands. */

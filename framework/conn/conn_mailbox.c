@@ -90,7 +90,8 @@ static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token
     if (pl_claim_generation(word) != (uint32_t)(token->slot >> 32) || !conn->is_door_open ||
         conn->epoch != token->epoch)
         return -ESTALE;
-    if (conn->mail_count == PL_MAILBOX_ITEMS_MAX)
+    /* What completes the exchange has room kept for it: nobody should have to wait to say "end". */
+    if (conn->mail_count >= PL_MAILBOX_ITEMS_MAX && !mail->is_last)
         return -EAGAIN;
     mail->next = NULL;
     if (conn->mail_first == NULL)

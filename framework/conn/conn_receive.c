@@ -12,13 +12,17 @@
 /* Ends the wait for a peer that is still sending what nobody will read (RFC 9112, 9.6). */
 static enum pl_next discard(struct pl_conn *conn)
 {
+    struct pl_thread *thread = conn->slot.thread;
     char bytes[4096];
     size_t length = 0;
 
-    for (;;) {
+    while (thread->turn_input_left > 0) {
         switch (conn->transport->receive(conn, bytes, sizeof(bytes), &length)) {
         case PL_IO_DONE:
             conn->lingered_bytes += (uint32_t)length;
+            thread->turn_input_left -=
+                length < thread->turn_input_left ? length : thread->turn_input_left;
+            PL_COUNT_BY(thread->stats, bytes_received, length);
             if (conn->lingered_bytes > PL_LINGER_BYTES_MAX)
                 return PL_CLOSE;
             break;
@@ -31,6 +35,8 @@ static enum pl_next discard(struct pl_conn *conn)
             return PL_CLOSE;
         }
     }
+    conn->slot.next = PL_RUN_RECEIVE;
+    return PL_AGAIN;
 }
 
 /* Room to receive into; false when the pool refuses. */
@@ -94,6 +100,8 @@ enum pl_next pl_conn_receive(struct pl_conn *conn)
     case PL_IO_WOULD_BLOCK:
         conn->is_readable = false;
         conn->must_read_on = false;
+        if (conn->notices != 0)
+            return PL_RUN_PROCESS;
         pl_conn_wait_for(conn, PL_READABLE);
         return PL_WAIT;
     case PL_IO_END:

@@ -11,6 +11,7 @@
  */
 #include "conn.h"
 
+#include "clock.h"
 #include "transport.h"
 
 /* More input is wanted, but only an event will bring it. */
@@ -32,7 +33,8 @@ static void put_away_input(struct pl_conn *conn)
     if (length == 0) {
         pl_buffer_give(&conn->slot.thread->cache, input);
         conn->input = NULL;
-    } else if (length <= PL_BUFFER_BYTES_MIN / 2 && input->size > PL_BUFFER_BYTES_MIN) {
+    } else if (length <= PL_BUFFER_BYTES_MIN / 2 && input->size > PL_BUFFER_BYTES_MIN &&
+               conn->deadline != PL_DEADLINE_BODY) {
         /* A pool that refuses is no harm: the large block stays. */
         (void)!pl_buffer_resize(&conn->slot.thread->cache, &conn->input, PL_BUFFER_BYTES_MIN);
     }
@@ -41,8 +43,15 @@ static void put_away_input(struct pl_conn *conn)
 /* What the settle arms for. While output is blocked, nothing but its progress counts. */
 static enum pl_next wait(struct pl_conn *conn)
 {
-    int64_t due_ms = conn->read_due_ms;
+    int64_t due_ms;
 
+    if (conn->read_due_ms == PL_DUE_AT_WAIT)
+        conn->read_due_ms =
+            pl_clock_ms() + pl_conn_deadline_ms(conn->service, (enum pl_deadline)conn->deadline);
+    due_ms = conn->read_due_ms;
+    /* No input can come any more; a completion still can. */
+    if (conn->is_peer_done && (conn->wanted & PL_COMPLETION))
+        conn->wanted &= (uint8_t)~PL_READABLE;
     if (conn->output.first != NULL) {
         conn->slot.waits = PL_WRITABLE;
         due_ms = conn->write_due_ms;
@@ -106,6 +115,11 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages)
         if (!pl_next_is_stage(next))
             return next;
         slot->next = (uint8_t)next;
+        if (next == PL_RUN_PROCESS && conn->notices != 0 && (stages & PL_STAGE_NOTICES)) {
+            stages |= PL_STAGE_SEND;
+            next = pl_conn_process(conn);
+            continue;
+        }
         if ((stages & (1u << next)) == 0)
             return next;
         next = run_stage(conn, next, stages);

@@ -5,6 +5,7 @@
  */
 #include "conn.h"
 
+#include "clock.h"
 #include "transport.h"
 
 #include <sys/socket.h>
@@ -39,7 +40,7 @@ static enum pl_next finish(struct pl_conn *conn)
     conn->is_lingering = true;
     conn->is_readable = true;
     conn->deadline = PL_DEADLINE_NONE;
-    conn->read_due_ms = pl_thread_now_ms(conn->slot.thread) + PL_LINGER_MS;
+    conn->read_due_ms = pl_clock_ms() + PL_LINGER_MS;
     pl_buffer_give(&conn->slot.thread->cache, conn->input);
     conn->input = NULL;
     return PL_RUN_RECEIVE;
@@ -60,7 +61,7 @@ static enum pl_next sent_all(struct pl_conn *conn)
 static enum pl_next blocked(struct pl_conn *conn)
 {
     if (conn->write_due_ms == PL_TIMER_NEVER) {
-        conn->window_ms = pl_thread_now_ms(conn->slot.thread);
+        conn->window_ms = pl_clock_ms();
         conn->window_bytes = 0;
         conn->write_due_ms = conn->window_ms + conn->service->write_ms;
     }

@@ -15,6 +15,7 @@ struct pl_job {
     struct pl_buffer *input; /* owned; NULL without input */
     struct pl_output output;
     pl_job_run *run;
+    pl_job_drop *drop; /* NULL: the state holds nothing */
     struct pl_handler_note *note;
     _Alignas(16) unsigned char state[];
 };
@@ -52,6 +53,10 @@ static void free_job(struct pl_job *job, struct pl_buffer_cache *cache)
 
 static void drop(struct pl_mail *mail, struct pl_conn *conn)
 {
+    struct pl_job *job = pl_job_of_mail(mail);
+
+    if (job->drop != NULL)
+        job->drop(job);
     free_job(pl_job_of_mail(mail), &conn->slot.thread->cache);
 }
 
@@ -81,7 +86,8 @@ static int split_input(struct pl_conn *conn, size_t unit_bytes, struct pl_buffer
 }
 
 struct pl_job *pl_conn_start_job(struct pl_conn *conn, size_t unit_bytes, size_t state_bytes,
-                                 pl_job_run *run, struct pl_handler_note *note)
+                                 pl_job_run *run, pl_job_drop *drop_state,
+                                 struct pl_handler_note *note)
 {
     struct pl_thread *thread = conn->slot.thread;
     struct pl_buffer *block;
@@ -102,6 +108,7 @@ struct pl_job *pl_conn_start_job(struct pl_conn *conn, size_t unit_bytes, size_t
     job->mail.kind = PL_MAIL_JOB;
     job->mail.drop = drop;
     job->run = run;
+    job->drop = drop_state;
     job->note = note;
     job->token = pl_conn_open_door(conn);
     thread->job = job;
@@ -125,6 +132,8 @@ void pl_thread_run_job(struct pl_thread *thread)
         return;
     PL_LOG_RATED(PL_LOG_WARNING, "handler %s answered after its connection had gone",
                  job->note->name);
+    if (job->drop != NULL)
+        job->drop(job);
     free_job(job, &thread->cache);
 }
 

@@ -114,6 +114,30 @@ int pl_output_append_file(struct pl_output *output, int fd, off_t offset, size_t
     return 0;
 }
 
+struct pl_output_mark pl_output_mark(const struct pl_output *output)
+{
+    return (struct pl_output_mark){ .last = output->last,
+                                    .write = output->last == NULL ? 0 : output->last->write,
+                                    .length = output->length };
+}
+
+void pl_output_rollback(struct pl_output *output, struct pl_output_mark mark)
+{
+    struct pl_buffer *last = mark.last;
+    struct pl_output rest = { .first = last == NULL ? output->first : last->next,
+                              .cache = output->cache };
+
+    output->last = last;
+    output->length = mark.length;
+    if (last == NULL) {
+        output->first = NULL;
+    } else {
+        last->next = NULL;
+        last->write = mark.write;
+    }
+    pl_output_drop(&rest);
+}
+
 size_t pl_output_length(const struct pl_output *output)
 {
     return output->length;

@@ -32,6 +32,9 @@ enum pl_stages {
     PL_STAGE_FRAME = 1 << 8,
     /* With PL_STAGE_FRAME: the queue is full, a unit is answered with the protocol's refusal. */
     PL_STAGE_REFUSE = 1 << 9,
+    /* Deadlines and shutdowns are answered by this thread, also when it processes nothing else:
+     * they must not wait for workers that are all stuck. */
+    PL_STAGE_NOTICES = 1 << 10,
 };
 
 #define PL_STAGES_ALL (PL_STAGE_ACCEPT | PL_STAGE_RECEIVE | PL_STAGE_PROCESS | PL_STAGE_SEND)

@@ -4,6 +4,9 @@
 #include "assert.h"
 #include "clock.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 _Static_assert(sizeof(struct pl_watch) <= PL_SLOT_BYTES, "a watch fits its slot");
 
 static struct pl_watch *watch_of(struct pl_slot *slot)
@@ -79,8 +82,8 @@ static void close_watch(struct pl_slot *slot)
     const struct pl_engine_ops *ops = pl_engine_face_of(slot->engine)->ops;
 
     pl_claim_close(&slot->claim);
+    /* Closing is not enough: the application's own descriptor keeps the registration alive. */
     ops->forget(slot->engine, slot);
-    slot->handle.fd = -1; /* the application's own */
     ops->release(slot->engine, slot);
 }
 
@@ -88,7 +91,7 @@ static const struct pl_slot_kind watch_kind = {
     .name = "watch", .wake = wake, .run = run, .close = close_watch
 };
 
-void pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settings)
+int pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settings)
 {
     watch->slot.kind = &watch_kind;
     watch->slot.arming = &pl_arming_oneshot;
@@ -97,10 +100,15 @@ void pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *setti
     if (settings->on_timer != NULL)
         watch->due_ms = pl_clock_ms() + settings->after_ms;
     if (settings->on_fd != NULL) {
-        watch->slot.handle.fd = settings->number;
+        /* A number of our own: the application's may be closed and used again before a stop that
+         * is under way has reached this watch. */
+        watch->slot.handle.fd = fcntl(settings->number, F_DUPFD_CLOEXEC, 0);
+        if (watch->slot.handle.fd < 0)
+            return -errno;
         watch->slot.waits = (uint8_t)settings->reasons;
     } else {
         watch->slot.is_unwatched = true;
         watch->slot.waits = settings->on_signal != NULL ? PL_COMPLETION : 0;
     }
+    return 0;
 }

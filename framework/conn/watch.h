@@ -29,7 +29,8 @@ struct pl_watch {
     bool is_started;
 };
 
-/* Makes a watch of a held slot; it starts with its first turn. Thread: the holder. */
-void pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settings);
+/* Makes a watch of a held slot; it starts with its first turn. Errors: -EBADF, -EMFILE.
+ * Thread: the holder. */
+PL_MUST_CHECK int pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settings);
 
 #endif

@@ -46,7 +46,7 @@ static bool has_room(struct pl_engine *engine, bool will_wait)
 static void claim_acceptors(struct pl_engine *engine, uint32_t why)
 {
     for (uint32_t i = 0; i < engine->acceptors_count; i++)
-        pl_engine_claim(engine, engine->acceptors[i], why);
+        (void)pl_engine_claim(engine, engine->acceptors[i], why);
 }
 
 /* Room appeared: whoever waits for it, in whichever engine, looks again. */
@@ -87,6 +87,13 @@ static struct pl_slot *take_slot(struct pl_engine *engine)
     return slot;
 }
 
+static void give_unused(struct pl_engine *engine, struct pl_slot *slot)
+{
+    pl_claim_close(&slot->claim);
+    pl_slot_table_give(&engine->face.table, slot);
+    atomic_fetch_sub(&engine->slots_open, 1);
+}
+
 static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
                   int fd)
 {
@@ -101,6 +108,8 @@ static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_
     atomic_fetch_add(&engine->quota->used, 1);
     atomic_fetch_add(&engine->conns_open, 1);
     pl_conn_adopt_fd(pl_conn_of(slot), service, fd, thread);
+    if (atomic_load(&engine->is_draining))
+        pl_conn_begin_drain(pl_conn_of(slot));
     pl_engine_watch_deadline(engine, slot);
     /* No stage is allowed: the turn only finds out what to wait for. */
     pl_settle(thread, slot, slot->kind->run(slot, 0));
@@ -286,11 +295,8 @@ int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int f
     return 0;
 
 give_slot:
-    if (slot != NULL) {
-        pl_claim_close(&slot->claim);
-        atomic_fetch_sub(&engine->slots_open, 1);
-        pl_slot_table_give(&engine->face.table, slot);
-    }
+    if (slot != NULL)
+        give_unused(engine, slot);
     return err;
 }
 
@@ -359,33 +365,44 @@ void pl_engine_drain(struct pl_engine *engine)
     for (uint32_t i = 0; i < atomic_load(&table->used_max); i++) {
         uint64_t word = atomic_load(&pl_slot_table_at(table, i)->claim);
 
-        pl_engine_claim(engine, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN);
+        (void)pl_engine_claim(engine, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN);
     }
 }
 
 int pl_engine_add_watch(struct pl_engine *engine, const struct pl_watch_settings *settings,
                         uint64_t *ret_token)
 {
-    struct pl_slot *slot;
+    struct pl_slot *slot = take_slot(engine);
+    int err;
 
-    if (atomic_load(&engine->is_draining))
-        return -ESHUTDOWN;
-    slot = take_slot(engine);
     if (slot == NULL)
         return -ENOBUFS;
+    /* Looked at after the slot was taken: the drain's walk then sees it, or this sees the drain. */
+    if (atomic_load(&engine->is_draining)) {
+        give_unused(engine, slot);
+        return -ESHUTDOWN;
+    }
+    err = pl_watch_open((struct pl_watch *)(void *)slot, settings);
+    if (err < 0) {
+        give_unused(engine, slot);
+        return err;
+    }
     *ret_token = slot->handle.token;
-    pl_watch_open((struct pl_watch *)(void *)slot, settings);
     ready(engine, slot);
     return 0;
 }
 
-void pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why)
+enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why)
 {
     struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)token);
+    enum pl_claim result = PL_CLAIM_STALE;
     uint32_t reasons;
 
-    if (slot != NULL && pl_slot_claim(slot, token, why, &reasons) == PL_CLAIM_WON)
+    if (slot != NULL)
+        result = pl_slot_claim(slot, token, why, &reasons);
+    if (result == PL_CLAIM_WON)
         pl_slot_wake(slot, reasons);
+    return result;
 }
 
 bool pl_engine_is_empty(struct pl_engine *engine)

@@ -97,7 +97,7 @@ PL_MUST_CHECK int pl_engine_add_watch(struct pl_engine *engine,
                                       const struct pl_watch_settings *settings,
                                       uint64_t *ret_token);
 /* Claims the slot of a token for `why`, if it still has that guest. Thread: any. */
-void pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why);
+enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t why);
 /* Asks every slot to come to its end: listeners close, idle connections too, others after their
  * exchange. Thread: control. */
 void pl_engine_drain(struct pl_engine *engine);

@@ -72,12 +72,19 @@ static void wake_io(struct pl_io_model *model)
         pl_waker_wake(model->base.engine->waker_fd);
 }
 
+/* It only throws away what it reads. */
+static bool is_lingering(struct pl_slot *slot)
+{
+    return slot->kind == &pl_conn_kind && pl_conn_of(slot)->is_lingering;
+}
+
 bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
                        uint32_t *stages)
 {
     bool brings_work = slot->next == PL_RUN_RECEIVE || slot->next == PL_RUN_ACCEPT;
 
-    if (!brings_work || model->worker_stages == 0 || queue_depth(model) < model->settings.queue_max)
+    if (!brings_work || model->worker_stages == 0 || is_lingering(slot) ||
+        queue_depth(model) < model->settings.queue_max)
         return true;
     PL_COUNT(thread->stats, queue_full);
     if (model->settings.queue_full == PL_QUEUE_FULL_REFUSE && slot->kind == &pl_conn_kind) {
@@ -137,8 +144,11 @@ void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot)
 void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct pl_slot *slot)
 {
     struct pl_io_model *model = pl_io_model_of(base);
-    bool is_for_workers = pl_next_is_stage((enum pl_next)slot->next) &&
-                          (model->worker_stages & (1u << slot->next)) != 0;
+    bool is_stage = pl_next_is_stage((enum pl_next)slot->next);
+    /* What the I/O thread began and may go on with, it goes on with. */
+    bool is_own =
+        thread == model->io.threads && is_stage && (model->io_stages & (1u << slot->next)) != 0;
+    bool is_for_workers = is_stage && !is_own && (model->worker_stages & (1u << slot->next)) != 0;
 
     if (!is_for_workers) {
         pl_io_hand_back(model, slot);

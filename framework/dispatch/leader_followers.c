@@ -151,8 +151,8 @@ static void ready(struct pl_model *model, struct pl_thread *thread, struct pl_sl
     struct leader_followers *lf = (struct leader_followers *)(void *)model;
 
     pl_ready_ring_append(&model->engine->ring, slot);
-    /* A thread of the set comes back for it at once. */
-    if (thread != NULL && thread != &model->engine->control)
+    /* A thread of the set comes back for it at once, unless a job is in front of it. */
+    if (thread != NULL && thread != &model->engine->control && thread->job == NULL)
         return;
     if (!pl_thread_set_wake_one(&lf->set, NULL) && atomic_exchange(&lf->is_leader_asleep, false))
         pl_waker_wake(model->engine->waker_fd);

@@ -11,7 +11,8 @@
  */
 #include "io_thread.h"
 
-#define IO_STAGES     (PL_STAGE_ACCEPT | PL_STAGE_RECEIVE | PL_STAGE_FRAME | PL_STAGE_SEND)
+#define IO_STAGES                                                                                  \
+    (PL_STAGE_ACCEPT | PL_STAGE_RECEIVE | PL_STAGE_FRAME | PL_STAGE_SEND | PL_STAGE_NOTICES)
 #define WORKER_STAGES PL_STAGE_PROCESS
 
 static void *io_thread(void *argument)

@@ -9,7 +9,7 @@
  *                     armed ◀───────────────────── settled ────────────────────┘
  *
  * Invariant: only the main thread waits for events and accepts; with workers it reads and writes
- * no connection, unless a full queue is to refuse it.
+ * no connection, but for a deadline that passed and a full queue that refuses.
  */
 #include "io_thread.h"
 
@@ -59,7 +59,7 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
     bool has_workers = settings->threads > 0;
 
     return pl_io_model_open(&pl_reactor_ops, engine, settings,
-                            has_workers ? PL_STAGE_ACCEPT : PL_STAGES_ALL,
+                            has_workers ? PL_STAGE_ACCEPT | PL_STAGE_NOTICES : PL_STAGES_ALL,
                             has_workers ? WORKER_STAGES : 0, ret_model);
 }
 

@@ -4,7 +4,7 @@
  *
  *     PL_WAIT   arm in the handle set ─▶ release the claim
  *                    └ something came meanwhile: still held ─▶ ready ring
- *     PL_AGAIN  ready ring
+ *     PL_AGAIN  ready ring, with a word about a hang-up or shutdown that came meanwhile
  *     PL_CLOSE  the kind's close
  *
  * The handle is armed while the slot is still held: an event that comes at once meets a held slot,
@@ -40,6 +40,22 @@ static void wait(struct pl_thread *thread, struct pl_slot *slot)
     engine->model->ops->ready(engine->model, thread, slot);
 }
 
+/* A slot that never waits must still hear that the server goes down or that its peer has gone. Its
+ * deadline is not asked: that of its last wait means nothing any more. */
+static void again(struct pl_thread *thread, struct pl_slot *slot)
+{
+    uint32_t reasons = pl_claim_take_pending(&slot->claim, PL_SHUTDOWN | PL_HANGUP);
+
+    if (reasons != 0) {
+        enum pl_next next = slot->kind->wake(slot, reasons);
+
+        if (next != PL_WAIT)
+            slot->next = (uint8_t)next;
+    }
+    PL_COUNT(thread->stats, turns_cut);
+    slot->engine->model->ops->ready(slot->engine->model, thread, slot);
+}
+
 void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next)
 {
     PL_ASSERT_SLOW(pl_claim_is_held(&slot->claim));
@@ -49,8 +65,7 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
         wait(thread, slot);
         break;
     case PL_AGAIN:
-        PL_COUNT(thread->stats, turns_cut);
-        slot->engine->model->ops->ready(slot->engine->model, thread, slot);
+        again(thread, slot);
         break;
     case PL_CLOSE:
         slot->kind->close(slot);

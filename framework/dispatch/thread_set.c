@@ -279,7 +279,7 @@ bool pl_thread_set_wake_one(struct pl_thread_set *set, struct pl_thread *by)
         struct pl_thread *thread;
 
         if (atomic_load(&set->idle_count) == 0)
-            return atomic_load(&set->searching) != 0;
+            return false;
         if (!atomic_compare_exchange_strong(&set->searching, &nobody, 1))
             return true;
         thread = pop_idle(set);

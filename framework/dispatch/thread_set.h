@@ -58,8 +58,8 @@ static inline bool pl_thread_set_is_stopping(struct pl_thread_set *set)
 /* Sleeps as a follower unless has_work() is true after it has said so. Thread: its own. */
 void pl_thread_set_park(struct pl_thread_set *set, struct pl_thread *thread, pl_has_work *has_work,
                         void *context);
-/* Wakes one follower, unless one is on its way already. False: there is none to wake and none on
- * its way. Thread: any; `by`, if it is not NULL, counts the wake. */
+/* Wakes one follower, unless one is on its way already. False: there is none to wake. Thread: any;
+ * `by`, if it is not NULL, counts the wake. */
 bool pl_thread_set_wake_one(struct pl_thread_set *set, struct pl_thread *by);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "socket.h"
 
+#include <paceline/limits.h>
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -134,7 +136,8 @@ void pl_listener_remove(const struct pl_address *address)
 
 enum pl_accept pl_listener_accept(int fd, int *ret_fd)
 {
-    for (;;) {
+    /* Each repeat has used up a connection that was gone; the bound is for what we do not know. */
+    for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
         int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (conn_fd >= 0) {
@@ -146,6 +149,7 @@ enum pl_accept pl_listener_accept(int fd, int *ret_fd)
         case ENFILE:
         case ENOMEM:
         case ENOBUFS:
+        case EPERM: /* a filter: the connection still waits */
             return PL_ACCEPT_EXHAUSTED;
         case EINTR:
         case ECONNABORTED:
@@ -158,10 +162,10 @@ enum pl_accept pl_listener_accept(int fd, int *ret_fd)
         case EHOSTUNREACH:
         case EOPNOTSUPP:
         case ENETUNREACH:
-        case EPERM:
             continue;
         default:
             return PL_ACCEPT_EMPTY;
         }
     }
+    return PL_ACCEPT_EXHAUSTED;
 }

@@ -5,6 +5,8 @@
 #include "assert.h"
 #include "stats_block.h"
 
+#include <paceline/log.h>
+
 #include <errno.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,10 +46,18 @@ static size_t block_bytes(uint32_t class_index)
     return class_bytes(class_index) + sizeof(struct pl_buffer);
 }
 
-/* Blocks a thread keeps: of the large classes none, they would stay away from the others. */
-static uint32_t cache_blocks_max(uint32_t class_index)
+/* Blocks a thread keeps: of the large classes none, they would stay away from the others; of the
+ * rest what a thousandth of the pool holds, so that many threads cannot keep it all to themselves.
+ */
+static uint32_t cache_blocks_max(const struct pl_buffer_cache *cache, uint32_t class_index)
 {
-    return class_bytes(class_index) <= 4 * PL_BUFFER_BYTES ? PL_BUFFER_CACHE_BLOCKS : 0;
+    size_t share = cache->pool->bytes_max / 1024 / class_bytes(class_index);
+
+    if (class_bytes(class_index) > 4 * PL_BUFFER_BYTES)
+        return 0;
+    if (share == 0)
+        return class_bytes(class_index) <= PL_BUFFER_BYTES;
+    return share < PL_BUFFER_CACHE_BLOCKS ? (uint32_t)share : PL_BUFFER_CACHE_BLOCKS;
 }
 
 static struct pl_buffer *pop(struct pl_buffer **list)
@@ -123,13 +133,22 @@ void pl_buffer_cache_deinit(struct pl_buffer_cache *cache)
         spill(cache, i, 0);
 }
 
+/* The last sixteenth of the pool is for small blocks, so that whoever is refused a large one can
+ * still say so. */
+static size_t bound_of(const struct pl_buffer_pool *pool, size_t bytes)
+{
+    return bytes < PL_BUFFER_BYTES ? pool->bytes_max : pool->bytes_max - pool->bytes_max / 16;
+}
+
 /* Makes room below the bound by freeing idle blocks of the other classes, largest first. */
 static bool make_room_locked(struct pl_buffer_pool *pool, size_t bytes)
 {
+    size_t bound = bound_of(pool, bytes);
+
     for (uint32_t i = PL_BUFFER_CLASSES; i-- > 0;)
-        while (pool->bytes + bytes > pool->bytes_max && pool->free[i] != NULL)
+        while (pool->bytes + bytes > bound && pool->free[i] != NULL)
             free_block_locked(pool, pop(&pool->free[i]));
-    return pool->bytes + bytes <= pool->bytes_max;
+    return pool->bytes + bytes <= bound;
 }
 
 static struct pl_buffer *take_from_depot(struct pl_buffer_cache *cache, uint32_t class_index)
@@ -142,7 +161,7 @@ static struct pl_buffer *take_from_depot(struct pl_buffer_cache *cache, uint32_t
     buffer = pop(&pool->free[class_index]);
     if (buffer != NULL) {
         /* Half a cache at a time, so that the next takes meet no lock. */
-        while (cache->counts[class_index] < cache_blocks_max(class_index) / 2 &&
+        while (cache->counts[class_index] < cache_blocks_max(cache, class_index) / 2 &&
                pool->free[class_index] != NULL) {
             push(&cache->free[class_index], pop(&pool->free[class_index]));
             cache->counts[class_index]++;
@@ -200,6 +219,8 @@ struct pl_buffer *pl_buffer_take(struct pl_buffer_cache *cache, size_t bytes)
         buffer = take_from_depot(cache, class_index);
     if (buffer == NULL) {
         PL_COUNT(cache->stats, buffers_refused);
+        PL_LOG_RATED(PL_LOG_WARNING, "limits.buffers is reached: no block of %zu bytes to be had",
+                     class_bytes(class_index));
         return NULL;
     }
     PL_ASSERT(buffer->is_given);
@@ -225,8 +246,8 @@ void pl_buffer_give(struct pl_buffer_cache *cache, struct pl_buffer *buffer)
     POISON(buffer);
     push(&cache->free[class_index], buffer);
     cache->counts[class_index]++;
-    if (cache->counts[class_index] > cache_blocks_max(class_index))
-        spill(cache, class_index, cache_blocks_max(class_index) / 2);
+    if (cache->counts[class_index] > cache_blocks_max(cache, class_index))
+        spill(cache, class_index, cache_blocks_max(cache, class_index) / 2);
     PL_COUNT(cache->stats, buffers_given);
 }
 

@@ -276,6 +276,8 @@ static int run(struct pl_server *server, const struct command_line *line)
         return EX_OK;
     }
     if (line->action == ACTION_CHECK) {
+        if (pl_server_check_services(server, &error) < 0)
+            return fail(&server->app, &error);
         printf("%s: the configuration is good\n",
                line->config_path == NULL ? "built-in defaults" : line->config_path);
         return EX_OK;

@@ -74,6 +74,7 @@ int pl_server_read_settings(struct pl_server *server, const char *config_path,
     const char *source = config_path == NULL ? "built-in defaults" : config_path;
     int err = pl_settings_fill(server->schema.rows, &server->settings);
 
+    server->source = source;
     if (err < 0)
         return pl_error_set(error, EX_OSERR, err, "no memory for the settings");
     err = config_path == NULL
@@ -187,7 +188,9 @@ static int open_service(struct pl_server *server, const struct pl_service_settin
 {
     const struct pl_timeouts_settings *timeouts = &server->settings.timeouts;
     struct pl_binding bindings[PL_BINDINGS_MAX];
+    struct pl_error detail = { .exit_code = EX_CONFIG };
     size_t count;
+    int err;
 
     *service = (struct pl_service){ .name = settings->name,
                                     .protocol = server->protocols[settings->protocol],
@@ -199,8 +202,27 @@ static int open_service(struct pl_server *server, const struct pl_service_settin
                                     .write_ms = timeouts->write_us / 1000,
                                     .handler_ms = timeouts->handler_us / 1000 };
     count = collect_bindings(server, service->name, service->protocol, bindings);
-    return service->protocol->service_open(settings->module, bindings, count, &service->data,
-                                           error);
+    err =
+        service->protocol->service_open(settings->module, bindings, count, &service->data, &detail);
+    if (err < 0)
+        return pl_error_set(error, detail.exit_code, err, "%s: service %s: %.400s", server->source,
+                            service->name, detail.message);
+    return 0;
+}
+
+int pl_server_check_services(struct pl_server *server, struct pl_error *error)
+{
+    const struct pl_service_settings *all = server->settings.services.items;
+
+    for (uint32_t i = 0; i < server->settings.services.count; i++) {
+        struct pl_service service;
+        int err = open_service(server, &all[i], &service, error);
+
+        if (err < 0)
+            return err;
+        service.protocol->service_close(service.data);
+    }
+    return 0;
 }
 
 static int open_listener(struct pl_server *server, const struct pl_service_settings *settings,
@@ -343,6 +365,9 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
 
     if (err < 0)
         return pl_error_set(error, EX_OSERR, err, "the log's writer cannot be started");
+    /* The control thread must answer signals also when stderr is stuck. Without memory for a ring
+     * it writes directly. */
+    (void)!pl_log_thread_begin();
     for (size_t i = 0; i < server->engines_count; i++) {
         err = pl_engine_start(&server->engines[i], error);
         if (err < 0)
@@ -361,6 +386,7 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
     return 0;
 
 stop_engines:
+    pl_log_thread_end();
     for (size_t i = 0; i < server->engines_count; i++)
         (void)pl_engine_stop(&server->engines[i], INT64_MAX);
     server->is_started = false;
@@ -427,7 +453,11 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
         if (server->app.stop != NULL)
             server->app.stop(server, server->app.context);
     }
-    pl_log_writer_stop();
+    pl_log_thread_end();
+    if (left == 0)
+        pl_log_writer_stop();
+    else
+        (void)pl_log_drain(); /* the writer goes on: threads that are left behind may log */
     return left;
 }
 

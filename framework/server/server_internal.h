@@ -28,6 +28,7 @@ struct pl_server {
     struct pl_modules modules;
     struct pl_settings_schema schema;
     struct pl_settings settings; /* owned */
+    const char *source;          /* borrowed: the file's name, for messages */
 
     struct pl_buffer_pool pool;
     bool has_pool;
@@ -51,6 +52,8 @@ PL_MUST_CHECK struct pl_server *pl_server_new(const struct pl_app *app);
 void pl_server_collect_modules(struct pl_server *server, const struct pl_app *app);
 PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *config_path,
                                           const char *const *sets, struct pl_error *error);
+/* Opens each service and closes it again: what the tables cannot check, a root or a route. */
+PL_MUST_CHECK int pl_server_check_services(struct pl_server *server, struct pl_error *error);
 PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
 
 #endif

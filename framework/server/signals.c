@@ -9,7 +9,7 @@
 static const int own_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2 };
 
 /* What an application may watch: blocked from the start, so that none is missed. */
-static const int free_signals[] = { SIGALRM, SIGCHLD, SIGCONT, SIGTSTP, SIGURG, SIGWINCH, SIGIO };
+static const int free_signals[] = { SIGALRM, SIGCHLD, SIGURG, SIGWINCH, SIGIO };
 
 static bool is_among(int signal, const int *signals, size_t count)
 {
@@ -29,6 +29,10 @@ void pl_signals_init(struct pl_signals *signals)
     sigemptyset(&signals->set);
     for (size_t i = 0; i < sizeof(own_signals) / sizeof(own_signals[0]); i++)
         sigaddset(&signals->set, own_signals[i]);
+    for (size_t i = 0; i < sizeof(free_signals) / sizeof(free_signals[0]); i++)
+        sigaddset(&signals->set, free_signals[i]);
+    for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++)
+        sigaddset(&signals->set, signal);
     pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
 }
 
@@ -37,13 +41,17 @@ void pl_signals_deinit(struct pl_signals *signals)
     pthread_mutex_destroy(&signals->lock);
 }
 
+static bool is_free(int signal)
+{
+    return is_among(signal, free_signals, sizeof(free_signals) / sizeof(free_signals[0])) ||
+           (signal >= SIGRTMIN && signal <= SIGRTMAX);
+}
+
 int pl_signals_watch(struct pl_signals *signals, int signal, const struct pl_event_source *source)
 {
-    sigset_t one;
     int err = 0;
 
-    if (!is_among(signal, free_signals, sizeof(free_signals) / sizeof(free_signals[0])) &&
-        !(signal >= SIGRTMIN && signal <= SIGRTMAX))
+    if (!is_free(signal))
         return -EINVAL;
     pthread_mutex_lock(&signals->lock);
     if (signals->watched_count == PL_SIGNALS_WATCHED_MAX) {
@@ -52,18 +60,25 @@ int pl_signals_watch(struct pl_signals *signals, int signal, const struct pl_eve
         signals->watched[signals->watched_count].signal = signal;
         signals->watched[signals->watched_count].source = *source;
         signals->watched_count++;
-        sigaddset(&signals->set, signal);
     }
     pthread_mutex_unlock(&signals->lock);
-    if (err < 0)
-        return err;
-    sigemptyset(&one);
-    sigaddset(&one, signal);
-    pthread_sigmask(SIG_BLOCK, &one, NULL);
-    return 0;
+    return err;
 }
 
-static bool pass_on(struct pl_signals *signals, int signal)
+static void forget(struct pl_signals *signals, const struct pl_event_source *source)
+{
+    pthread_mutex_lock(&signals->lock);
+    for (size_t i = 0; i < signals->watched_count; i++)
+        if (signals->watched[i].source.token == source->token &&
+            signals->watched[i].source.engine == source->engine) {
+            signals->watched[i] = signals->watched[--signals->watched_count];
+            break;
+        }
+    pthread_mutex_unlock(&signals->lock);
+}
+
+/* Sources that were stopped meanwhile are forgotten on the way. */
+static void pass_on(struct pl_signals *signals, int signal)
 {
     struct pl_event_source sources[PL_SIGNALS_WATCHED_MAX];
     size_t count = 0;
@@ -74,21 +89,19 @@ static bool pass_on(struct pl_signals *signals, int signal)
             sources[count++] = signals->watched[i].source;
     pthread_mutex_unlock(&signals->lock);
     for (size_t i = 0; i < count; i++)
-        pl_engine_claim(sources[i].engine, sources[i].token, PL_COMPLETION);
-    return count > 0;
+        if (pl_engine_claim(sources[i].engine, sources[i].token, PL_COMPLETION) == PL_CLAIM_STALE)
+            forget(signals, &sources[i]);
 }
 
 int pl_signals_next(struct pl_signals *signals)
 {
     for (;;) {
-        sigset_t set;
-        int signal;
+        int signal = sigwaitinfo(&signals->set, NULL);
 
-        pthread_mutex_lock(&signals->lock);
-        set = signals->set;
-        pthread_mutex_unlock(&signals->lock);
-        signal = sigwaitinfo(&set, NULL);
-        if (signal > 0 && !pass_on(signals, signal))
+        if (signal <= 0)
+            continue;
+        if (!is_free(signal))
             return signal;
+        pass_on(signals, signal);
     }
 }

@@ -19,8 +19,8 @@
 #define PL_SIGNALS_WATCHED_MAX 16
 
 struct pl_signals {
-    sigset_t set;         /* what the control thread waits for */
-    pthread_mutex_t lock; /* guards watched */
+    sigset_t set;         /* what the control thread waits for; never changes */
+    pthread_mutex_t lock; /* guards the two below */
     struct {
         int signal;
         struct pl_event_source source;

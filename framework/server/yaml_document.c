@@ -6,27 +6,44 @@
 #include <paceline/limits.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+/* Opened without waiting: a FIFO would hold the start until somebody writes. */
+static FILE *open_regular(const char *path, struct pl_error *error)
+{
+    char reason[128];
+    struct stat status;
+    FILE *file = NULL;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0) {
+        (void)pl_error_set(error, EX_NOINPUT, 0, "%s: cannot be read: %s", path,
+                           strerror_r(errno, reason, sizeof(reason)));
+        return NULL;
+    }
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        (void)pl_error_set(error, EX_NOINPUT, 0, "%s: not a file", path);
+    else
+        file = fdopen(fd, "r");
+    if (file == NULL)
+        (void)close(fd);
+    return file;
+}
 
 int pl_yaml_read_file(const char *path, char **ret_text, size_t *ret_length, struct pl_error *error)
 {
-    FILE *file = fopen(path, "re");
-    char reason[128];
-    struct stat status;
+    FILE *file = open_regular(path, error);
     char *text;
     int err = 0;
 
     if (file == NULL)
-        return pl_error_set(error, EX_NOINPUT, -errno, "%s: cannot be read: %s", path,
-                            strerror_r(errno, reason, sizeof(reason)));
-    if (fstat(fileno(file), &status) < 0 || !S_ISREG(status.st_mode)) {
-        (void)fclose(file);
-        return pl_error_set(error, EX_NOINPUT, -EINVAL, "%s: not a file", path);
-    }
+        return -ENOENT;
     text = pl_alloc(PL_YAML_BYTES_MAX + 1);
     if (text == NULL) {
         (void)fclose(file);

@@ -21,18 +21,29 @@ enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *
 {
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
-    if (status == 503 && pl_http_add_field(exchange, "Retry-After", "1") < 0)
-        return PL_CLOSE;
     http_reply_status(exchange, status);
     pl_conn_count_request(conn);
     pl_conn_linger(conn);
     return PL_CLOSE;
 }
 
+/* The reply found no memory and was taken back; the last of the pool is kept for saying so. */
+static enum pl_next refuse_for_memory(struct pl_conn *conn, struct pl_http_exchange *exchange)
+{
+    exchange->lacks_memory = false;
+    exchange->status = 0;
+    exchange->reply_framing = HTTP_REPLY_LENGTH;
+    exchange->output = pl_conn_output(conn);
+    return http_refuse_request(conn, exchange, 503);
+}
+
 /* The exchange is over: its bytes are consumed and the next one may begin. */
 static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     bool is_persistent = exchange->framing.is_persistent && !exchange->is_broken;
+
+    if (exchange->lacks_memory)
+        return refuse_for_memory(conn, exchange);
 
     pl_conn_consume(conn, exchange->message_bytes);
     pl_conn_count_request(conn);
@@ -45,14 +56,18 @@ static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchan
 static void reply_fixed(struct pl_http_exchange *exchange, const struct http_reply_settings *fixed)
 {
     const char *text = fixed->text == NULL ? "" : fixed->text;
+    struct pl_output_mark mark = pl_output_mark(exchange->output);
+    int err;
 
     exchange->status = (int)fixed->status;
-    snprintf(exchange->type, sizeof(exchange->type), "%s",
-             fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type);
-    if (http_begin_reply(exchange, exchange->conn, strlen(text)) == 0 &&
-        !exchange->is_head_method && exchange->status != 204 && exchange->status != 304 &&
-        pl_output_append_borrowed(exchange->output, text, strlen(text)) < 0)
-        exchange->is_broken = true;
+    http_set_type(exchange, fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type);
+    err = http_begin_reply(exchange, exchange->conn, strlen(text));
+    if (err == 0 && !http_has_no_body(exchange))
+        err = pl_output_append_borrowed(exchange->output, text, strlen(text));
+    if (err < 0) {
+        pl_output_rollback(exchange->output, mark);
+        exchange->lacks_memory = true;
+    }
 }
 
 static void reply_not_allowed(struct pl_http_exchange *exchange, const char *allow)
@@ -108,6 +123,16 @@ static void run_job(struct pl_job *job)
     exchange->route->handler(exchange, exchange->route->context);
 }
 
+/* A reply that was to be streamed will not be: its producer lets go. */
+static void drop_job(struct pl_job *job)
+{
+    struct pl_http_exchange *exchange = pl_job_state(job);
+
+    if (exchange->producer != NULL)
+        (void)exchange->producer(NULL, exchange->producer_context);
+    exchange->producer = NULL;
+}
+
 /* The handler may block: what stands in front is sent first, then the handler leaves with the
  * request and the connection is parked. */
 static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exchange)
@@ -116,7 +141,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 
     if (pl_output_length(pl_conn_output(conn)) > 0)
         return PL_RUN_SEND;
-    job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job,
+    job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job, drop_job,
                             &exchange->route->note);
     if (job == NULL)
         return http_refuse_request(conn, exchange, 503);
@@ -126,6 +151,17 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
     return PL_WAIT;
 }
 
+/* The reply comes later: the request's bytes go, and its views are empty from here on. */
+static void forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange)
+{
+    pl_conn_consume(conn, exchange->message_bytes);
+    exchange->message_bytes = 0;
+    exchange->message = PL_VIEW("");
+    exchange->body_begin = exchange->body_end = 0;
+    exchange->path = exchange->query = exchange->head.method = (struct http_span){ .offset = 0 };
+    exchange->head.fields_count = 0;
+}
+
 static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *exchange,
                                  enum http_phase phase)
 {
@@ -133,11 +169,11 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
         exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
     exchange->output = pl_conn_output(conn);
     exchange->phase = (uint8_t)phase;
-    pl_conn_consume(conn, exchange->message_bytes);
-    exchange->message_bytes = 0;
-    pl_conn_start_deadline(conn,
-                           phase == HTTP_PHASE_STREAMING ? PL_DEADLINE_NONE : PL_DEADLINE_HANDLER);
-    return http_begin_reply(exchange, conn, 0) < 0 ? PL_CLOSE : PL_RUN_PROCESS;
+    forget_request(conn, exchange);
+    /* timeouts.handler is until the first byte; from here on the client's hang-up ends it. */
+    pl_conn_start_deadline(conn, PL_DEADLINE_NONE);
+    return http_begin_reply(exchange, conn, 0) < 0 ? refuse_for_memory(conn, exchange)
+                                                   : PL_RUN_PROCESS;
 }
 
 /* HEAD: the head that GET would get, and no body to produce. */
@@ -148,13 +184,14 @@ static enum pl_next skip_stream(struct pl_conn *conn, struct pl_http_exchange *e
     /* A client of 1.0 knows no transfer coding (RFC 9112, 6.1). */
     exchange->reply_framing =
         exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
-    return http_begin_reply(exchange, conn, 0) < 0 ? PL_CLOSE : finish(conn, exchange);
+    if (http_begin_reply(exchange, conn, 0) < 0)
+        exchange->lacks_memory = true;
+    return finish(conn, exchange);
 }
 
 static enum pl_next await_reply(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    pl_conn_consume(conn, exchange->message_bytes);
-    exchange->message_bytes = 0;
+    forget_request(conn, exchange);
     exchange->phase = HTTP_PHASE_AWAITING_REPLY;
     pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
     pl_conn_wait_for(conn, PL_COMPLETION);
@@ -224,10 +261,16 @@ enum pl_next http_produce(struct pl_conn *conn, struct pl_http_exchange *exchang
     while (!exchange->is_broken) {
         if (!pl_conn_may_continue(conn))
             return pl_conn_output_is_full(conn) ? PL_RUN_SEND : PL_AGAIN;
+        exchange->lacks_memory = false;
         switch (exchange->producer(exchange, exchange->producer_context)) {
         case PL_HTTP_MORE:
+            /* What was refused comes again when what stands has been sent. */
+            if (exchange->lacks_memory && pl_output_length(exchange->output) > 0)
+                return PL_RUN_SEND;
+            exchange->is_broken = exchange->lacks_memory;
             break;
         case PL_HTTP_DONE:
+            exchange->is_broken = exchange->lacks_memory;
             return end_stream(conn, exchange);
         case PL_HTTP_ABORT:
             exchange->producer = NULL;
@@ -248,7 +291,7 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
     exchange->status = done->status;
     exchange->producer = done->producer;
     exchange->producer_context = done->producer_context;
-    exchange->is_broken = done->is_broken;
+    exchange->lacks_memory = done->lacks_memory;
     exchange->extra_bytes = done->extra_bytes;
     memcpy(exchange->type, done->type, sizeof(exchange->type));
     memcpy(exchange->extra, done->extra, done->extra_bytes);
@@ -257,15 +300,15 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
     if (exchange->status != 0 && exchange->producer == NULL) {
         uint64_t length = pl_output_length(pl_job_output(job));
 
-        if (exchange->is_broken || http_begin_reply(exchange, conn, length) < 0) {
-            exchange->is_broken = true;
-        } else if (exchange->is_head_method || exchange->status == 204 || exchange->status == 304) {
+        if (!exchange->lacks_memory && http_begin_reply(exchange, conn, length) < 0)
+            exchange->lacks_memory = true;
+        if (exchange->lacks_memory || http_has_no_body(exchange)) {
             mail->drop(mail, conn);
             return handled(conn, exchange);
         }
     }
     pl_conn_finish_job(conn, mail);
-    return exchange->is_broken ? PL_CLOSE : handled(conn, exchange);
+    return handled(conn, exchange);
 }
 
 static enum pl_next take_whole_reply(struct pl_conn *conn, struct pl_http_exchange *exchange,
@@ -275,7 +318,7 @@ static enum pl_next take_whole_reply(struct pl_conn *conn, struct pl_http_exchan
     exchange->output = pl_conn_output(conn);
     pl_http_reply(exchange, item->status, item->type[0] != '\0' ? item->type : NULL, item->bytes,
                   item->length);
-    return exchange->is_broken ? PL_CLOSE : finish(conn, exchange);
+    return finish(conn, exchange);
 }
 
 /* One item from another thread; PL_WAIT: there may be more. */
@@ -295,7 +338,6 @@ static enum pl_next take_item(struct pl_conn *conn, struct pl_http_exchange *exc
         return begin_stream(conn, exchange, HTTP_PHASE_STREAMING_DEFERRED) == PL_CLOSE ? PL_CLOSE
                                                                                        : PL_WAIT;
     case HTTP_MAIL_WRITE:
-        pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
         return is_streaming && http_append_part(exchange, item->bytes, item->length) == 0
                    ? PL_WAIT
                    : PL_CLOSE;

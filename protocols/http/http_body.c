@@ -9,7 +9,7 @@
 /* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
 #define SIZE_DIGITS_MAX 15
 
-static unsigned char lower(char byte)
+unsigned char http_lower(char byte)
 {
     return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
 }
@@ -19,7 +19,7 @@ bool http_equals_ignoring_case(struct pl_view text, const char *lower_case)
     size_t i = 0;
 
     for (; i < text.length && lower_case[i] != '\0'; i++)
-        if (lower(text.bytes[i]) != (unsigned char)lower_case[i])
+        if (http_lower(text.bytes[i]) != (unsigned char)lower_case[i])
             return false;
     return i == text.length && lower_case[i] == '\0';
 }

@@ -26,6 +26,7 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
                      struct http_span *ret_query);
 
+unsigned char http_lower(char byte);
 /* The value of a hexadecimal digit, or -1. */
 int http_hex_value(char byte);
 bool http_equals_ignoring_case(struct pl_view text, const char *lower_case);

@@ -25,19 +25,15 @@ struct pl_view pl_http_query(const struct pl_http_exchange *exchange)
     return http_view(exchange->message, exchange->query);
 }
 
-static bool equals_ignoring_case(struct pl_view text, const char *name)
+/* Field names of an application may have any case; ours are written in lower case. */
+static bool is_same_name(struct pl_view left, const char *right)
 {
     size_t i = 0;
 
-    for (; i < text.length && name[i] != '\0'; i++) {
-        char left = text.bytes[i], right = name[i];
-
-        left = (char)(left >= 'A' && left <= 'Z' ? left + 32 : left);
-        right = (char)(right >= 'A' && right <= 'Z' ? right + 32 : right);
-        if (left != right)
+    for (; i < left.length && right[i] != '\0'; i++)
+        if (http_lower(left.bytes[i]) != http_lower(right[i]))
             return false;
-    }
-    return i == text.length && name[i] == '\0';
+    return i == left.length && right[i] == '\0';
 }
 
 bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
@@ -46,7 +42,7 @@ bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
     for (uint16_t i = 0; i < exchange->head.fields_count; i++) {
         const struct http_field *field = &exchange->head.fields[i];
 
-        if (equals_ignoring_case(http_view(exchange->message, field->name), name)) {
+        if (is_same_name(http_view(exchange->message, field->name), name)) {
             *ret_value = http_view(exchange->message, field->value);
             return true;
         }
@@ -69,7 +65,7 @@ static bool is_reserved(const char *name)
                                             "date", "content-type" };
 
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-        if (equals_ignoring_case(pl_view_of(name), reserved[i]))
+        if (http_equals_ignoring_case(pl_view_of(name), reserved[i]))
             return true;
     return false;
 }
@@ -94,13 +90,18 @@ int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const
     return 0;
 }
 
-static void set_type(char *type, size_t size, const char *wanted)
+static void copy_type(char *type, size_t size, const char *wanted)
 {
     snprintf(type, size, "%s", wanted == NULL ? "" : wanted);
     /* A control byte here would split the reply. */
     for (char *at = type; *at != '\0'; at++)
         if ((unsigned char)*at < 0x20)
             *at = ' ';
+}
+
+void http_set_type(struct pl_http_exchange *exchange, const char *type)
+{
+    copy_type(exchange->type, sizeof(exchange->type), type);
 }
 
 int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, uint64_t length)
@@ -121,15 +122,13 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, ui
         exchange->framing.is_persistent = false;
     head.is_persistent = exchange->framing.is_persistent;
     bytes = pl_output_reserve(pl_conn_output(conn), HTTP_REPLY_HEAD_BYTES + exchange->extra_bytes);
-    if (bytes == NULL) {
-        exchange->is_broken = true;
+    if (bytes == NULL)
         return -ENOBUFS;
-    }
     pl_output_commit(pl_conn_output(conn), http_encode_head(&head, bytes));
     return 0;
 }
 
-static bool has_no_body(const struct pl_http_exchange *exchange)
+bool http_has_no_body(const struct pl_http_exchange *exchange)
 {
     return exchange->is_head_method || exchange->status == 204 || exchange->status == 304;
 }
@@ -142,19 +141,22 @@ static int clamp_status(int status)
 void pl_http_reply(struct pl_http_exchange *exchange, int status, const char *type,
                    const void *bytes, size_t length)
 {
+    struct pl_output_mark mark = pl_output_mark(exchange->output);
     int err = 0;
 
     if (exchange->status != 0)
         abort(); /* a second reply to one request would answer somebody else's */
     exchange->status = clamp_status(status);
-    set_type(exchange->type, sizeof(exchange->type), type);
+    http_set_type(exchange, type);
     /* In a job only the body is written here; the holder puts the head in front of it. */
     if (exchange->conn != NULL)
         err = http_begin_reply(exchange, exchange->conn, length);
-    if (err == 0 && (exchange->conn == NULL || !has_no_body(exchange)))
+    if (err == 0 && (exchange->conn == NULL || !http_has_no_body(exchange)))
         err = pl_output_append(exchange->output, bytes, length);
-    if (err < 0)
-        exchange->is_broken = true;
+    if (err < 0) {
+        pl_output_rollback(exchange->output, mark);
+        exchange->lacks_memory = true;
+    }
 }
 
 void pl_http_reply_text(struct pl_http_exchange *exchange, int status, const char *text)
@@ -166,6 +168,9 @@ void http_reply_status(struct pl_http_exchange *exchange, int status)
 {
     char text[96];
 
+    /* Without room for the field the client does not learn when to come back; no more than that. */
+    if (status == 503)
+        (void)!pl_http_add_field(exchange, "Retry-After", "1");
     snprintf(text, sizeof(text), "%d %s\n", status, http_reason(status));
     pl_http_reply_text(exchange, status, text);
 }
@@ -176,17 +181,18 @@ void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const c
     if (exchange->status != 0)
         abort(); /* a second reply to one request would answer somebody else's */
     exchange->status = clamp_status(status);
-    set_type(exchange->type, sizeof(exchange->type), type);
+    http_set_type(exchange, type);
     exchange->producer = producer;
     exchange->producer_context = context;
 }
 
 int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_t length)
 {
+    struct pl_output_mark mark = pl_output_mark(exchange->output);
     char size_line[20];
     int err = 0;
 
-    if (length == 0 || has_no_body(exchange))
+    if (length == 0 || http_has_no_body(exchange))
         return 0;
     if (exchange->reply_framing == HTTP_REPLY_CHUNKED)
         err = pl_output_append(exchange->output, size_line,
@@ -195,20 +201,25 @@ int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_
         err = pl_output_append(exchange->output, bytes, length);
     if (err == 0 && exchange->reply_framing == HTTP_REPLY_CHUNKED)
         err = pl_output_append(exchange->output, "\r\n", 2);
-    if (err < 0)
-        exchange->is_broken = true; /* a part of a part stands there already */
+    if (err < 0) {
+        pl_output_rollback(exchange->output, mark);
+        exchange->lacks_memory = true;
+    }
     return err;
 }
 
 int http_end_parts(struct pl_http_exchange *exchange)
 {
-    if (exchange->reply_framing != HTTP_REPLY_CHUNKED || has_no_body(exchange))
+    if (exchange->reply_framing != HTTP_REPLY_CHUNKED || http_has_no_body(exchange))
         return 0;
     return pl_output_append(exchange->output, "0\r\n\r\n", 5);
 }
 
 int pl_http_write(struct pl_http_exchange *exchange, const void *bytes, size_t length)
 {
+    /* Anywhere else the bytes would stand in front of a head. */
+    if (exchange->phase != HTTP_PHASE_STREAMING)
+        return -EINVAL;
     return http_append_part(exchange, bytes, length);
 }
 
@@ -249,7 +260,7 @@ static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kin
     item->mail.drop = drop_mail;
     item->status = clamp_status(status);
     item->length = length;
-    set_type(item->type, sizeof(item->type), type);
+    copy_type(item->type, sizeof(item->type), type);
     if (length > 0)
         memcpy(item->bytes, bytes, length);
     err = pl_conn_post(&deferred->token, &item->mail);

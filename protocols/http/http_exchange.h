@@ -55,6 +55,7 @@ struct pl_http_exchange {
     uint8_t reply_framing; /* enum http_reply_framing */
     bool is_head_method;
     bool is_deferred;
+    bool lacks_memory;  /* what was to be appended was taken back whole */
     bool is_broken;     /* the reply cannot be completed: cut the connection */
     bool has_continued; /* 100 was sent, or is not wanted */
     bool is_head_deadline_on;
@@ -106,6 +107,9 @@ enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *
 
 /* ---- http_exchange.c ------------------------------------------------------------------------ */
 
+void http_set_type(struct pl_http_exchange *exchange, const char *type);
+/* The reply has a head alone: HEAD, 204, 304. */
+bool http_has_no_body(const struct pl_http_exchange *exchange);
 /* Begins the reply: the head goes to the connection's output. Thread: holder. */
 int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, uint64_t length);
 /* A whole reply of the framework's own, as text. */

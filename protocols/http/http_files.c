@@ -111,9 +111,10 @@ static int status_of_errno(int err)
 
 static void reply_file(struct pl_http_exchange *exchange, const char *path, int fd, off_t size)
 {
-    snprintf(exchange->type, sizeof(exchange->type), "%s", type_of(path));
+    http_set_type(exchange, type_of(path));
     exchange->status = 200;
     if (http_begin_reply(exchange, exchange->conn, (uint64_t)size) < 0) {
+        exchange->lacks_memory = true;
         (void)close(fd);
         return;
     }

@@ -27,6 +27,7 @@ struct http_field {
     struct http_span value; /* without the white space around it */
 };
 
+/* In the order of the message; the parts of the request line follow each other. */
 enum http_parse_state {
     HTTP_PARSE_START,
     HTTP_PARSE_START_LF,

@@ -22,6 +22,7 @@ void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn
     exchange->reply_framing = HTTP_REPLY_LENGTH;
     exchange->is_head_method = false;
     exchange->is_deferred = false;
+    exchange->lacks_memory = false;
     exchange->is_broken = false;
     exchange->has_continued = false;
     exchange->is_head_deadline_on = false;

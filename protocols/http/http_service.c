@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings and the application's bindings → the routes and the root of a service. */
+#include "http_parse.h"
 #include "http_service.h"
 
 #include <errno.h>
@@ -7,6 +8,34 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+static bool is_method(const char *method)
+{
+    size_t length = strlen(method);
+
+    for (size_t i = 0; i < length; i++)
+        if (!http_is_token_byte((unsigned char)method[i]))
+            return false;
+    return length > 0 && length <= HTTP_METHOD_BYTES_MAX;
+}
+
+static bool is_field_value(const char *value)
+{
+    for (; *value != '\0'; value++)
+        if ((unsigned char)*value < 0x20 || *value == 0x7f)
+            return false;
+    return true;
+}
+
+/* A fixed reply behind another one could never be sent. */
+static bool find_same(const struct http_service *service, const struct http_route *route)
+{
+    for (size_t i = 0; i < service->routes_count; i++)
+        if (service->routes[i].fixed != NULL && strcmp(service->routes[i].path, route->path) == 0 &&
+            strcmp(service->routes[i].method, route->method) == 0)
+            return true;
+    return false;
+}
 
 static int add_route(struct http_service *service, const struct http_route *route,
                      struct pl_error *error)
@@ -17,6 +46,16 @@ static int add_route(struct http_service *service, const struct http_route *rout
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "http: a route's path must begin with '/', not '%s'",
                             route->path == NULL ? "" : route->path);
+    if (!is_method(route->method))
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "http: route %s: '%s' is no method (a token of at most %d bytes)",
+                            route->path, route->method, HTTP_METHOD_BYTES_MAX);
+    if (route->fixed != NULL && find_same(service, route))
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "http: route %s %s stands twice",
+                            route->method, route->path);
+    if (route->fixed != NULL && route->fixed->type != NULL && !is_field_value(route->fixed->type))
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "http: route %s: the type holds a control byte", route->path);
     service->routes[service->routes_count] = *route;
     service->routes[service->routes_count].path_length = strlen(route->path);
     service->routes[service->routes_count].note.name = route->path;

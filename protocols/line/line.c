@@ -60,18 +60,24 @@ struct job_state {
 };
 
 /* What the module keeps in the connection's state pointer. */
-enum phase { READING, AWAITING_REPLY };
+enum phase { READING, AWAITING_REPLY, AWAITING_LAST };
+
+static const char awaiting_marks[2];
 
 static enum phase phase_of(const struct pl_conn *conn)
 {
-    return pl_conn_state(conn) == NULL ? READING : AWAITING_REPLY;
+    const void *state = pl_conn_state(conn);
+
+    if (state == NULL)
+        return READING;
+    return state == &awaiting_marks[0] ? AWAITING_REPLY : AWAITING_LAST;
 }
 
 static void set_phase(struct pl_conn *conn, enum phase phase)
 {
-    static const char is_awaiting;
+    const char *mark = phase == READING ? NULL : &awaiting_marks[phase == AWAITING_LAST];
 
-    pl_conn_set_state(conn, phase == READING ? NULL : (void *)(size_t)&is_awaiting);
+    pl_conn_set_state(conn, (void *)(size_t)mark);
 }
 
 /* ---- the handler's side ---------------------------------------------------------------------- */
@@ -204,7 +210,8 @@ static enum pl_next start_job(struct pl_conn *conn, struct line_service *service
 
     if (pl_output_length(pl_conn_output(conn)) > 0)
         return PL_RUN_SEND;
-    job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, &service->note);
+    job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, NULL,
+                            &service->note);
     if (job == NULL)
         return PL_CLOSE;
     *(struct job_state *)pl_job_state(job) = (struct job_state){ .service = service };
@@ -212,10 +219,10 @@ static enum pl_next start_job(struct pl_conn *conn, struct line_service *service
     return PL_WAIT;
 }
 
-static enum pl_next await_reply(struct pl_conn *conn, size_t unit_bytes)
+static enum pl_next await_reply(struct pl_conn *conn, size_t unit_bytes, bool is_last)
 {
     pl_conn_consume(conn, unit_bytes);
-    set_phase(conn, AWAITING_REPLY);
+    set_phase(conn, is_last ? AWAITING_LAST : AWAITING_REPLY);
     pl_conn_wait_for(conn, PL_COMPLETION);
     pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
     return PL_WAIT;
@@ -232,7 +239,7 @@ static enum pl_next handle_line(struct pl_conn *conn, struct line_service *servi
     if (line.is_broken)
         return PL_CLOSE;
     if (line.is_deferred)
-        return await_reply(conn, unit_bytes);
+        return await_reply(conn, unit_bytes, line.is_closing);
     pl_conn_consume(conn, unit_bytes);
     return line.is_closing ? PL_CLOSE : PL_RUN_PROCESS;
 }
@@ -264,7 +271,7 @@ static enum pl_next handle_lines(struct pl_conn *conn, struct line_service *serv
 static enum pl_next take_reply(struct pl_conn *conn)
 {
     struct pl_mail *mail = pl_conn_take_mail(conn);
-    bool is_ended = false;
+    bool is_ended = phase_of(conn) == AWAITING_LAST;
 
     if (mail == NULL) {
         pl_conn_wait_for(conn, PL_COMPLETION);
@@ -273,13 +280,13 @@ static enum pl_next take_reply(struct pl_conn *conn)
     if (mail->kind == PL_MAIL_JOB) {
         const struct job_state *state = pl_job_state(pl_job_of_mail(mail));
 
-        is_ended = state->is_closing || state->is_broken;
+        is_ended |= state->is_closing || state->is_broken;
         pl_conn_count_request(conn);
         pl_conn_finish_job(conn, mail);
     } else {
         struct deferred_mail *item = (struct deferred_mail *)(void *)mail;
 
-        is_ended = pl_output_append(pl_conn_output(conn), item->bytes, item->length) < 0;
+        is_ended |= pl_output_append(pl_conn_output(conn), item->bytes, item->length) < 0;
         free(item);
     }
     pl_conn_close_door(conn);
@@ -294,7 +301,7 @@ static enum pl_next process(struct pl_conn *conn)
 
     if (service->handling.handler == NULL)
         return echo(conn);
-    if (phase_of(conn) == AWAITING_REPLY) {
+    if (phase_of(conn) != READING) {
         enum pl_next next = take_reply(conn);
 
         if (next != PL_RUN_PROCESS)
@@ -320,7 +327,7 @@ static enum pl_next timeout(struct pl_conn *conn)
 {
     const struct line_service *service = pl_conn_service_data(conn);
 
-    if (phase_of(conn) == AWAITING_REPLY) {
+    if (phase_of(conn) != READING) {
         pl_conn_close_door(conn);
         pl_conn_report_stuck(conn, &service->note);
     }
@@ -330,7 +337,7 @@ static enum pl_next timeout(struct pl_conn *conn)
 /* Whole lines that stand in the input are still answered. */
 static enum pl_next shutdown_conn(struct pl_conn *conn)
 {
-    if (phase_of(conn) == AWAITING_REPLY)
+    if (phase_of(conn) != READING)
         return PL_RUN_PROCESS;
     return pl_conn_input(conn).length == 0 ? PL_CLOSE : PL_RUN_PROCESS;
 }

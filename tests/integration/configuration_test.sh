@@ -85,7 +85,23 @@ expect 'a folder is no configuration' refuses 66 'not a file' -c "$scratch"
 printf 'services:\n  - { protocol: http, listen: [ "127.0.0.1:0" ], http: { root: gone } }\n' \
     >"$scratch/root.yaml"
 expect 'a missing root is named relative to the file' \
-    refuses 66 "http.root: cannot open directory '$scratch/gone'" -c "$scratch/root.yaml"
+    refuses 66 "root.yaml: service http: http.root: cannot open directory '$scratch/gone'" -c "$scratch/root.yaml"
+mkfifo "$scratch/fifo.yaml"
+expect 'a FIFO does not hold the start' refuses 66 'not a file' -c "$scratch/fifo.yaml"
+route() {
+    printf 'services:\n  - protocol: http\n    listen: [ "127.0.0.1:0" ]\n    http: { routes: [ %s ] }\n' "$1" \
+        >"$scratch/route.yaml"
+}
+route '{ path: ping, reply: { text: x } }'
+expect 'a route without a slash is refused by --check' \
+    refuses 78 "route.yaml: service http: http: a route's path must begin" -c "$scratch/route.yaml" --check
+route '{ path: /p, method: "GE T" }'
+expect 'a method that is none is refused' refuses 78 "'GE T' is no method" -c "$scratch/route.yaml" --check
+route '{ path: /p, reply: { type: "a\r\nX: y" } }'
+expect 'a type that would split the reply is refused' refuses 78 'control byte' -c "$scratch/route.yaml" --check
+route '{ path: /p }, { path: /p }'
+expect 'a fixed reply that could never be sent is refused' refuses 78 'GET /p stands twice' -c "$scratch/route.yaml" --check
+expect 'a missing root is found by --check' refuses 66 'service http: http.root' -c "$scratch/root.yaml" --check
 expect 'an unknown option is 64' refuses 64 'unknown option --modle' --modle x
 expect 'a missing value is 64' refuses 64 'a value is missing after' -c
 expect 'an argument too many is 64' refuses 64 'unexpected argument' extra

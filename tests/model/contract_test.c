@@ -874,6 +874,91 @@ static void drain_answers_what_is_in_flight(void **state)
     rig_stop(&rig);
 }
 
+/* A peer that never lets its connection come to rest must not outlive the drain. */
+static void drain_ends_a_client_that_pipelines_without_end(void **state)
+{
+    static char flood[16000];
+    static char sink[65536];
+    int64_t until = client_now_ms() + CLIENT_DEADLINE_MS;
+    bool is_open = true;
+    size_t at = 0;
+    int fd;
+
+    (void)state;
+    start();
+    while (at + 8 <= sizeof(flood)) {
+        memcpy(flood + at, "echo ab\n", 8);
+        at += 8;
+    }
+    fd = client_connect(rig.port);
+    (void)!send(fd, flood, at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    client_await(&rig.probe.commands, 1);
+    pl_engine_drain(&rig.engine);
+    while (is_open) {
+        ssize_t received = recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
+
+        if (received == 0 || (received < 0 && errno != EAGAIN))
+            is_open = false;
+        else if (send(fd, flood, 800, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+            is_open = false;
+        if (client_now_ms() > until)
+            fail_msg("the connection is still served after the drain");
+    }
+    client_reset(fd);
+    client_await(&rig.probe.closed, 1);
+    rig_stop(&rig);
+}
+
+/* What a client had sent before the drain began is answered. */
+static void drain_answers_a_request_that_already_stands_in_the_socket(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20 / SCALE + 1; i++) {
+        int fd;
+
+        start();
+        fd = client_connect(rig.port);
+        client_say(fd, "echo first\n");
+        client_expect(fd, "first\n");
+        client_say(fd, "echo second\n");
+        pl_engine_drain(&rig.engine);
+        client_expect(fd, "second\n");
+        client_expect_end(fd);
+        client_close(fd);
+        rig_stop(&rig);
+    }
+}
+
+/* The I/O thread answers for workers that are all stuck. */
+static void deadlines_pass_while_every_worker_blocks(void **state)
+{
+    struct rig_options options = options_of_combination();
+    int slow[8], idle;
+
+    (void)state;
+    if (current->threads == 0 || strcmp(current->model, "leader_followers") == 0)
+        return;
+    options.idle_ms = 100;
+    rig_start(&rig, &options);
+    for (uint32_t i = 0; i < current->threads; i++) {
+        slow[i] = client_connect(rig.port);
+        client_say(slow[i], "sleep 3000 late\n");
+    }
+    client_await(&rig.probe.commands, current->threads);
+    idle = client_connect(rig.port);
+    client_expect(idle, "timeout\n");
+    client_expect_end(idle);
+    /* Nobody has come back yet: it was not a worker that answered. */
+    for (uint32_t i = 0; i < current->threads; i++)
+        assert_true(recv(slow[i], &(char){ 0 }, 1, MSG_DONTWAIT) < 0);
+    for (uint32_t i = 0; i < current->threads; i++) {
+        client_expect(slow[i], "late\n");
+        client_close(slow[i]);
+    }
+    client_close(idle);
+    rig_stop(&rig);
+}
+
 static void stop_with_requests_in_flight_leaks_nothing(void **state)
 {
     enum { COUNT = 30 };
@@ -946,6 +1031,9 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(connections_over_the_limit_wait_and_are_served),
     cmocka_unit_test(accepting_survives_a_lack_of_descriptors),
     cmocka_unit_test(drain_answers_what_is_in_flight),
+    cmocka_unit_test(drain_ends_a_client_that_pipelines_without_end),
+    cmocka_unit_test(drain_answers_a_request_that_already_stands_in_the_socket),
+    cmocka_unit_test(deadlines_pass_while_every_worker_blocks),
     cmocka_unit_test(stop_with_requests_in_flight_leaks_nothing),
     cmocka_unit_test(start_and_stop_can_repeat),
 };

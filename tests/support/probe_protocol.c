@@ -235,7 +235,7 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
 
         if (pl_output_length(pl_conn_output(conn)) > 0)
             return PL_RUN_SEND;
-        job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, &note);
+        job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, NULL, &note);
         if (job == NULL)
             return PL_CLOSE;
         (void)after_number(text + 4, &number);

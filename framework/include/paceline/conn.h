@@ -39,8 +39,8 @@ PL_API bool pl_conn_peer_is_done(const struct pl_conn *conn);
 PL_API bool pl_conn_is_draining(const struct pl_conn *conn);
 /* Milliseconds of the monotonic clock at the beginning of the turn. */
 PL_API int64_t pl_conn_now_ms(const struct pl_conn *conn);
-/* The wall clock as an IMF-fixdate (RFC 9110, 5.6.7), 29 bytes and a NUL, made once a second per
- * thread. Valid until the end of the turn. */
+/* The wall clock as an IMF-fixdate (RFC 9110, 5.6.7), 29 bytes and a NUL, made anew after a
+ * quarter of a second, per thread. Valid until the end of the turn. */
 PL_API const char *pl_conn_date(struct pl_conn *conn);
 
 /* ---- input ------------------------------------------------------------------------------- */

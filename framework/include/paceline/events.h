@@ -37,7 +37,8 @@ PL_MUST_CHECK PL_API int pl_timer_start(struct pl_server *server, int64_t after_
                                         int64_t period_ms, pl_timer_callback *callback,
                                         void *context, struct pl_event_source *ret_source);
 /* Calls back whenever the descriptor is ready for one of `reasons`; level-triggered: what was not
- * read is announced again. The descriptor stays the caller's and must outlive the source. */
+ * read is announced again. The descriptor stays the caller's; it may be closed after
+ * pl_event_stop(). */
 PL_MUST_CHECK PL_API int pl_watch_fd(struct pl_server *server, int fd, uint32_t reasons,
                                      pl_fd_callback *callback, void *context,
                                      struct pl_event_source *ret_source);
@@ -46,7 +47,8 @@ PL_MUST_CHECK PL_API int pl_watch_fd(struct pl_server *server, int fd, uint32_t 
 PL_MUST_CHECK PL_API int pl_watch_signal(struct pl_server *server, int signal,
                                          pl_signal_callback *callback, void *context,
                                          struct pl_event_source *ret_source);
-/* No new call begins after one that may just be running. Thread: any. */
+/* Ends the source; a call that is under way, or just about to begin, may still happen, so `context`
+ * lives as long as the server. Thread: any. */
 PL_API void pl_event_stop(const struct pl_event_source *source);
 
 #endif

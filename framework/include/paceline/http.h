@@ -72,8 +72,8 @@ enum pl_http_produce {
 
 /*
  * Called whenever there is room for more of the body, which it appends with pl_http_write(). It
- * does not block. When the client has gone it is called a last time with `exchange` NULL, to let go
- * of its context.
+ * does not block, and what it asks of the request is empty: that has gone. When the client has gone
+ * it is called a last time with `exchange` NULL, to let go of its context.
  */
 typedef enum pl_http_produce pl_http_producer(struct pl_http_exchange *exchange, void *context);
 
@@ -81,7 +81,8 @@ typedef enum pl_http_produce pl_http_producer(struct pl_http_exchange *exchange,
  * handler has returned, on any thread, one at a time. */
 PL_API void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
                                  pl_http_producer *producer, void *context);
-/* Appends to a streamed body. Errors: -ENOBUFS. Thread: inside the producer. */
+/* Appends to a streamed body, all or nothing. Errors: -ENOBUFS: limits.buffers is reached; return
+ * PL_HTTP_MORE and write it again at the next call; -EINVAL: not inside the producer. */
 PL_MUST_CHECK PL_API int pl_http_write(struct pl_http_exchange *exchange, const void *bytes,
                                        size_t length);
 
@@ -100,8 +101,9 @@ PL_API struct pl_http_deferred pl_http_defer(struct pl_http_exchange *exchange);
 /*
  * The whole reply, or a streamed one: begin, write any number of times, end.
  *
- * Errors: -ESTALE: the client has gone, or it was answered already (timeouts.handler); -EAGAIN: too
- *         much waits for a slow client, try again; -ENOMEM.
+ * Errors: -ESTALE: the client has gone, or it was answered already (timeouts.handler); -ENOMEM;
+ * from pl_http_deferred_write() alone -EAGAIN: 64 parts wait for a slow client, try again after a
+ *         moment. A stream that was begun lasts until its end or the client's.
  * Thread: any.
  */
 PL_MUST_CHECK PL_API int pl_http_deferred_reply(const struct pl_http_deferred *deferred, int status,

@@ -20,6 +20,9 @@ struct pl_job;
 /* Runs without any connection; blocks as it likes. Thread: the one that ran the turn. */
 typedef void pl_job_run(struct pl_job *job);
 
+/* The job ends without its connection: lets go of what its state holds. Any thread. */
+typedef void pl_job_drop(struct pl_job *job);
+
 /* The largest state a job carries for its module. */
 #define PL_JOB_STATE_BYTES_MAX 3072
 
@@ -35,6 +38,7 @@ typedef void pl_job_run(struct pl_job *job);
  */
 PL_MUST_CHECK PL_API struct pl_job *pl_conn_start_job(struct pl_conn *conn, size_t unit_bytes,
                                                       size_t state_bytes, pl_job_run *run,
+                                                      pl_job_drop *drop,
                                                       struct pl_handler_note *note);
 
 /* Takes the job's output to the end of the connection's and frees the job. Thread: holder. */

@@ -12,6 +12,7 @@
 #include <paceline/attributes.h>
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct pl_output;
@@ -29,6 +30,15 @@ PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd,
  * pl_output_commit() with what was written. */
 PL_MUST_CHECK PL_API char *pl_output_reserve(struct pl_output *output, size_t length);
 PL_API void pl_output_commit(struct pl_output *output, size_t length);
+/* A place in the output to go back to, as long as nothing was sent: a reply whose body finds no
+ * memory is taken back whole. */
+struct pl_output_mark {
+    void *last;
+    uint32_t write;
+    size_t length;
+};
+PL_API struct pl_output_mark pl_output_mark(const struct pl_output *output);
+PL_API void pl_output_rollback(struct pl_output *output, struct pl_output_mark mark);
 /* Bytes that wait to be sent. */
 PL_API size_t pl_output_length(const struct pl_output *output);
 

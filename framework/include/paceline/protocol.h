@@ -51,7 +51,8 @@ struct pl_protocol {
 
     /* A connection begins: start the first deadline. */
     void (*opened)(struct pl_conn *conn);
-    /* Looks at new input without answering. Also by threads that only do input and output. */
+    /* Looks at new input: may read on into the module's own state, but neither consumes nor
+     * answers. Also by threads that only do input and output. */
     enum pl_frame (*frame)(struct pl_conn *conn);
     /* Takes input and mail, appends output. */
     enum pl_next (*process)(struct pl_conn *conn);

@@ -84,7 +84,7 @@ struct pl_stats {
     uint32_t threads[PL_ROLES_COUNT];
     uint64_t conns_open;
     uint64_t queue_depth;
-    uint64_t accepts_per_thread_min, accepts_per_thread_max;
+    uint64_t accepts_per_thread_min, accepts_per_thread_max; /* of threads that accepted at all */
     uint64_t buffer_bytes, buffer_bytes_high, buffer_bytes_max;
     uint64_t log_dropped;
 };

@@ -249,7 +249,7 @@ static void every_error_of_accept_has_its_outcome(void **state)
         { ENOPROTOOPT, PL_ACCEPT_DONE, 2 }, { EHOSTDOWN, PL_ACCEPT_DONE, 2 },
         { ENONET, PL_ACCEPT_DONE, 2 },      { EHOSTUNREACH, PL_ACCEPT_DONE, 2 },
         { EOPNOTSUPP, PL_ACCEPT_DONE, 2 },  { ENETUNREACH, PL_ACCEPT_DONE, 2 },
-        { EPERM, PL_ACCEPT_DONE, 2 },
+        { EPERM, PL_ACCEPT_EXHAUSTED, 1 },
     };
 
     (void)state;

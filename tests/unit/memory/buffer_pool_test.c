@@ -101,7 +101,8 @@ static void the_bound_is_never_passed(void **state)
     size_t count = 0;
 
     (void)state;
-    open_pool(10 * BLOCK(2) + BLOCK(2) / 2);
+    /* The last sixteenth is for small blocks. */
+    open_pool((10 * BLOCK(2) + BLOCK(2) / 2) * 16 / 15);
     while ((taken[count] = pl_buffer_take(&f.cache, PL_BUFFER_BYTES)) != NULL) {
         count++;
         assert_true(bytes_now() <= f.pool.bytes_max);
@@ -123,7 +124,7 @@ static void room_is_made_by_freeing_idle_blocks_of_other_classes(void **state)
     struct pl_buffer *small[64], *large;
 
     (void)state;
-    open_pool(BLOCK(4) + 8 * BLOCK(0));
+    open_pool((BLOCK(4) + 8 * BLOCK(0)) * 16 / 15 + 1);
     for (size_t i = 0; i < 64; i++)
         assert_non_null(small[i] = pl_buffer_take(&f.cache, 1024));
     for (size_t i = 0; i < 64; i++)
@@ -181,7 +182,7 @@ static void a_full_cache_spills_to_other_threads(void **state)
     size_t bytes;
 
     (void)state;
-    open_pool(16 << 20);
+    open_pool(64 << 20);
     for (size_t i = 0; i <= PL_BUFFER_CACHE_BLOCKS; i++)
         taken[i] = pl_buffer_take(&f.cache, 4096);
     bytes = bytes_now();
@@ -246,7 +247,7 @@ static void a_resize_that_fails_changes_nothing(void **state)
     struct pl_buffer *buffer, *before;
 
     (void)state;
-    open_pool(BLOCK(2));
+    open_pool(2 * BLOCK(2));
     buffer = before = pl_buffer_take(&f.cache, PL_BUFFER_BYTES);
     memcpy(buffer->data, "still here", 10);
     buffer->write = 10;
