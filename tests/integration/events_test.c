@@ -188,6 +188,32 @@ static void unread_data_is_announced_again(void **state)
     close(ends[1]);
 }
 
+/* The stop may come after the number belongs to somebody else: a connection, say. */
+static void number_used_again_after_a_stop_belongs_to_its_new_owner(void **state)
+{
+    (void)state;
+    server_rig_start(&rig, &app, NULL);
+    for (int i = 0; i < 50; i++) {
+        struct pl_event_source source;
+        int ends[2];
+        int fd;
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        assert_int_equal(pl_watch_fd(rig.server, ends[0], PL_READABLE, on_readable, NULL, &source),
+                         0);
+        pl_event_stop(&source);
+        close(ends[0]);
+        close(ends[1]);
+        fd = client_connect(rig.port);
+        for (int round = 0; round < 3; round++) {
+            client_say(fd, "still here\n");
+            client_expect(fd, "still here\n");
+        }
+        client_reset(fd);
+    }
+    server_rig_stop(&rig);
+}
+
 static _Atomic bool is_source_known;
 
 static void on_writable(int fd, uint32_t reasons, void *context)
@@ -254,6 +280,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(stop_of_an_old_source_leaves_its_successor_alone),
         cmocka_unit_test(pending_sources_end_with_the_server),
         cmocka_unit_test(unread_data_is_announced_again),
+        cmocka_unit_test(number_used_again_after_a_stop_belongs_to_its_new_owner),
         cmocka_unit_test(source_may_stop_itself),
         cmocka_unit_test(signals_are_refused_without_pl_main),
     };

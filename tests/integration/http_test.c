@@ -24,6 +24,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+/* More than a turn's output and far more than socket buffers hold for all who ask at once. */
+#define HUGE_BYTES 300000
+
 #define LARGE_BYTES (5 * 1024 * 1024)
 #define PARTS       200
 /* More than the kernel takes off the server's hands while the client does not read. */
@@ -201,6 +204,21 @@ static void stream(struct pl_http_exchange *exchange, void *context)
     pl_http_reply_stream(exchange, 200, "text/plain", produce, left);
 }
 
+/* Blocks first, so that its client can leave meanwhile. */
+static void stream_late(struct pl_http_exchange *exchange, void *context)
+{
+    client_pause_ms(100);
+    stream(exchange, context);
+}
+
+static void huge(struct pl_http_exchange *exchange, void *context)
+{
+    static char bytes[HUGE_BYTES];
+
+    (void)context;
+    pl_http_reply(exchange, 200, NULL, bytes, sizeof(bytes));
+}
+
 static const int few_parts = 3, many_parts = PARTS, endless_parts = 1 << 30, broken_parts = -5;
 
 static const struct pl_http_route routes[] = {
@@ -218,6 +236,9 @@ static const struct pl_http_route routes[] = {
     { "GET", "/stream-many", stream, (void *)(size_t)&many_parts, false },
     { "GET", "/stream-endless", stream, (void *)(size_t)&endless_parts, false },
     { "GET", "/stream-broken", stream, (void *)(size_t)&broken_parts, false },
+    { "GET", "/stream-late", stream_late, (void *)(size_t)&endless_parts, true },
+    { "GET", "/huge", huge, NULL, false },
+    { "GET", "/huge-block", huge, NULL, true },
     { "GET", "/silent", silent, NULL, false },
     { "GET", "/silent-block", silent, NULL, true },
     { "POST", "/echo", echo, NULL, false },
@@ -488,6 +509,54 @@ static void producer_is_let_go_when_the_client_leaves(void **state)
     read_head(fd, &reply);
     client_reset(fd);
     client_await(&producers_dropped, 1);
+    stop();
+}
+
+static void stream_of_a_job_is_let_go_when_its_client_has_left(void **state)
+{
+    int fd;
+
+    (void)state;
+    start(NULL);
+    fd = client_connect(rig.port);
+    client_say(fd, "GET /stream-late HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_pause_ms(20);
+    client_reset(fd);
+    client_await(&producers_dropped, 1);
+    stop();
+}
+
+/* A pool that is too small for all who ask: each gets all of its reply, a 503, or a close before
+ * the first byte; never a part of a reply. */
+static void reply_that_finds_no_memory_is_never_a_part(void **state)
+{
+    enum { COUNT = 40 };
+    static const char *const sets[] = { "limits.buffers=4MiB", NULL };
+    static char found[HUGE_BYTES + 1024];
+    int fds[COUNT], whole = 0, refused = 0;
+
+    (void)state;
+    start(sets);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = client_connect(rig.port);
+        client_say(fds[i], i % 2 == 0 ? "GET /huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                                      : "GET /huge-block HTTP/1.1\r\nHost: a\r\n"
+                                        "Connection: close\r\n\r\n");
+    }
+    for (int i = 0; i < COUNT; i++) {
+        size_t length = client_receive_all(fds[i], found, sizeof(found));
+
+        if (length > 0 && memcmp(found, "HTTP/1.1 200", 12) == 0) {
+            assert_true(length > HUGE_BYTES);
+            whole++;
+        } else if (length > 0) {
+            assert_memory_equal(found, "HTTP/1.1 503", 12);
+            refused++;
+        }
+        client_close(fds[i]);
+    }
+    assert_true(whole > 0);
+    assert_true(refused > 0);
     stop();
 }
 
@@ -1265,6 +1334,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(reply_to_1_0_has_no_transfer_coding_9112_6_1),
         cmocka_unit_test(stream_that_breaks_cuts_the_connection),
         cmocka_unit_test(producer_is_let_go_when_the_client_leaves),
+        cmocka_unit_test(stream_of_a_job_is_let_go_when_its_client_has_left),
+        cmocka_unit_test(reply_that_finds_no_memory_is_never_a_part),
         cmocka_unit_test(deferred_reply_after_the_client_has_gone_is_stale),
         cmocka_unit_test(second_deferred_reply_is_stale),
         cmocka_unit_test(second_deferred_reply_never_answers_the_next_request),
