@@ -189,6 +189,7 @@ static int open_service(struct pl_server *server, const struct pl_service_settin
     const struct pl_timeouts_settings *timeouts = &server->settings.timeouts;
     struct pl_binding bindings[PL_BINDINGS_MAX];
     struct pl_error detail = { .exit_code = EX_CONFIG };
+    char place[320];
     size_t count;
     int err;
 
@@ -204,10 +205,11 @@ static int open_service(struct pl_server *server, const struct pl_service_settin
     count = collect_bindings(server, service->name, service->protocol, bindings);
     err =
         service->protocol->service_open(settings->module, bindings, count, &service->data, &detail);
-    if (err < 0)
-        return pl_error_set(error, detail.exit_code, err, "%s: service %s: %.400s", server->source,
-                            service->name, detail.message);
-    return 0;
+    if (err == 0)
+        return 0;
+    pl_settings_name_place(settings, server->source, place, sizeof(place));
+    return pl_error_set(error, detail.exit_code, err, "%s: service %s: %.300s", place,
+                        service->name, detail.message);
 }
 
 int pl_server_check_services(struct pl_server *server, struct pl_error *error)

@@ -240,6 +240,7 @@ static const struct pl_setting root_rows[] = {
     { .name = "services",
       .type = PL_SETTING_LIST,
       .offset = offsetof(struct pl_settings, services),
+      .place_offset = offsetof(struct pl_service_settings, place),
       .item_bytes = sizeof(struct pl_service_settings),
       .help = "What is served, and where." },
     { .name = NULL },
@@ -316,35 +317,65 @@ static int check_dispatch(const struct pl_dispatch_settings *dispatch, const cha
     return 0;
 }
 
-static int check_service(const struct pl_service_settings *service, uint32_t index,
-                         const struct pl_settings_schema *schema, const char *source,
-                         struct pl_error *error)
+void pl_settings_name_place(const struct pl_service_settings *service, const char *source,
+                            char *text, size_t size)
 {
-    char where[64];
-    char *const *listen = service->listen.items;
-    int err;
+    if (service->place.line == 0)
+        snprintf(text, size, "%s", source);
+    else
+        snprintf(text, size, "%s:%u:%u", source, service->place.line, service->place.column);
+}
 
-    snprintf(where, sizeof(where), "services[%u] (%.24s): ", index, service->name);
+static int check_listen(const struct pl_service_settings *service,
+                        const struct pl_protocol *protocol, const char *where, const char *place,
+                        struct pl_error *error)
+{
+    char *const *listen = service->listen.items;
+
     if (service->listen.count == 0)
         return pl_error_set(error, EX_CONFIG, -EINVAL,
-                            "%s: %sno `listen`; expected a list of addresses such as "
-                            "[ \"%s\" ]",
-                            source, where,
-                            schema->modules.protocols[service->protocol]->default_listen);
+                            "%s: %sno `listen`; expected a list of addresses such as [ \"%s\" ]",
+                            place, where, protocol->default_listen);
     for (uint32_t i = 0; i < service->listen.count; i++) {
         struct pl_error detail;
         struct pl_address address;
 
         if (pl_address_parse(listen[i], &address, &detail) < 0)
-            return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: %slisten: %.300s", source, where,
+            return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: %slisten: %.300s", place, where,
                                 detail.message);
-        if (address.is_datagram && schema->modules.protocols[service->protocol]->datagram == NULL)
+        if (address.is_datagram && protocol->datagram == NULL)
             return pl_error_set(error, EX_CONFIG, -EINVAL,
-                                "%s: %slisten: '%s': protocol %s has no datagrams", source, where,
-                                listen[i], schema->modules.protocols[service->protocol]->name);
+                                "%s: %slisten: '%s': protocol %s has no datagrams", place, where,
+                                listen[i], protocol->name);
     }
-    err = check_dispatch(&service->dispatch, where, source, error);
-    return err;
+    return 0;
+}
+
+static int check_service(const struct pl_service_settings *service, uint32_t index,
+                         const struct pl_settings_schema *schema, const char *source,
+                         struct pl_error *error)
+{
+    char where[64], place[320];
+    int err;
+
+    snprintf(where, sizeof(where), "services[%u] (%.24s): ", index, service->name);
+    pl_settings_name_place(service, source, place, sizeof(place));
+    err = check_listen(service, schema->modules.protocols[service->protocol], where, place, error);
+    return err < 0 ? err : check_dispatch(&service->dispatch, where, place, error);
+}
+
+static int check_name(const struct pl_service_settings *services, uint32_t index,
+                      const char *source, struct pl_error *error)
+{
+    char place[320];
+
+    pl_settings_name_place(&services[index], source, place, sizeof(place));
+    for (uint32_t i = 0; i < index; i++)
+        if (strcmp(services[index].name, services[i].name) == 0)
+            return pl_error_set(error, EX_CONFIG, -EINVAL,
+                                "%s: services[%u]: the name '%s' is taken by services[%u]", place,
+                                index, services[index].name, i);
+    return 0;
 }
 
 int pl_settings_check(const struct pl_settings *settings, const struct pl_settings_schema *schema,
@@ -361,11 +392,8 @@ int pl_settings_check(const struct pl_settings *settings, const struct pl_settin
                             PL_SERVICES_MAX - 1);
     for (uint32_t i = 0; i < settings->services.count && err == 0; i++) {
         err = check_service(&services[i], i, schema, source, error);
-        for (uint32_t k = 0; k < i && err == 0; k++)
-            if (strcmp(services[i].name, services[k].name) == 0)
-                return pl_error_set(error, EX_CONFIG, -EINVAL,
-                                    "%s: services[%u]: the name '%s' is taken by services[%u]",
-                                    source, i, services[i].name, k);
+        if (err == 0)
+            err = check_name(services, i, source, error);
     }
     return err;
 }

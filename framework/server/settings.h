@@ -30,6 +30,7 @@ struct pl_dispatch_settings {
 
 struct pl_service_settings {
     char *name;
+    struct pl_setting_place place;
     int protocol; /* index in the modules */
     struct pl_setting_list listen;
     struct pl_dispatch_settings dispatch;
@@ -81,6 +82,10 @@ void pl_settings_schema_init(struct pl_settings_schema *schema, const struct pl_
 /* Adds a service of that protocol with its defaults, for a server without a file. -ENOMEM */
 PL_MUST_CHECK int pl_settings_add_default_service(const struct pl_settings_schema *schema,
                                                   struct pl_settings *settings, int protocol);
+
+/* "file:line:column" of a service, or the source alone where it stands in no file. */
+void pl_settings_name_place(const struct pl_service_settings *service, const char *source,
+                            char *text, size_t size);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,

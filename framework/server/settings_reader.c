@@ -24,6 +24,8 @@ static int refuse(struct pl_settings_reader *reader, const yaml_node_t *node, co
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    if (reader->is_one_value)
+        return pl_error_set(reader->error, EX_CONFIG, -EINVAL, "%s: %s", reader->source, message);
     return pl_error_set(reader->error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: %s", reader->source,
                         node->start_mark.line + 1, node->start_mark.column + 1, message);
 }
@@ -125,6 +127,10 @@ static int read_item(struct pl_settings_reader *reader, const yaml_node_t *node,
 
         return err < 0 ? err : read_scalar(reader, node, &text, item);
     }
+    if (row->place_offset != 0)
+        *(struct pl_setting_place *)(void *)(item + row->place_offset) =
+            (struct pl_setting_place){ .line = (uint32_t)node->start_mark.line + 1,
+                                       .column = (uint32_t)node->start_mark.column + 1 };
     if (pl_settings_fill(row->rows, item) < 0)
         return pl_error_set(reader->error, EX_OSERR, -ENOMEM, "no memory for the settings");
     return pl_settings_read_mapping(reader, node, row->rows, item);

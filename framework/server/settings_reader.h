@@ -14,6 +14,7 @@ struct pl_settings_reader {
     const struct pl_settings_schema *schema;
     const char *source; /* the file's name in messages */
     const char *folder; /* what relative paths are relative to; NULL: leave them */
+    bool is_one_value;  /* of a command line, where a line and a column say nothing */
     void *root;         /* the outermost struct */
     yaml_document_t *document;
     int nodes_left;

@@ -140,6 +140,7 @@ int pl_settings_set(const struct pl_settings_schema *schema, const char *assignm
 {
     struct pl_settings_reader reader = { .schema = schema,
                                          .source = "--set",
+                                         .is_one_value = true,
                                          .root = settings,
                                          .nodes_left = PL_YAML_NODES_MAX,
                                          .error = error };

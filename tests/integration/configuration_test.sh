@@ -85,7 +85,7 @@ expect 'a folder is no configuration' refuses 66 'not a file' -c "$scratch"
 printf 'services:\n  - { protocol: http, listen: [ "127.0.0.1:0" ], http: { root: gone } }\n' \
     >"$scratch/root.yaml"
 expect 'a missing root is named relative to the file' \
-    refuses 66 "root.yaml: service http: http.root: cannot open directory '$scratch/gone'" -c "$scratch/root.yaml"
+    refuses 66 "root.yaml:2:5: service http: http.root: cannot open directory '$scratch/gone'" -c "$scratch/root.yaml"
 mkfifo "$scratch/fifo.yaml"
 expect 'a FIFO does not hold the start' refuses 66 'not a file' -c "$scratch/fifo.yaml"
 route() {
@@ -94,7 +94,7 @@ route() {
 }
 route '{ path: ping, reply: { text: x } }'
 expect 'a route without a slash is refused by --check' \
-    refuses 78 "route.yaml: service http: http: a route's path must begin" -c "$scratch/route.yaml" --check
+    refuses 78 "route.yaml:2:5: service http: http: a route's path must begin" -c "$scratch/route.yaml" --check
 route '{ path: /p, method: "GE T" }'
 expect 'a method that is none is refused' refuses 78 "'GE T' is no method" -c "$scratch/route.yaml" --check
 route '{ path: /p, reply: { type: "a\r\nX: y" } }'
@@ -108,7 +108,7 @@ expect 'an argument too many is 64' refuses 64 'unexpected argument' extra
 expect '--set with an unknown key is refused' \
     refuses 78 '--set dispatch.thread: there is no such key' --set dispatch.thread=1
 expect '--set with a bad value says what was expected' \
-    refuses 78 '--set timeouts.idle:1:1: .idle.: expected a duration' --set timeouts.idle=soon
+    refuses 78 '--set timeouts.idle: .idle.: expected a duration' --set timeouts.idle=soon
 expect '--model takes the spellings of textbooks' refuses 0 'is good' --model half-sync/half-async --check
 expect '--check of a good file is 0' refuses 0 'is good' -c config/two_services.yaml --check
 expect '--help names every model' refuses 0 'leader_followers.*half_sync_half_async.*reactor.*proactor' --help

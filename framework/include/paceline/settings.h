@@ -33,6 +33,11 @@ struct pl_setting_list {
  * shown comes first. Ended by NULL. */
 typedef const char *const pl_setting_words[];
 
+/* Where an item of a list stands in the file; line 0: nowhere. */
+struct pl_setting_place {
+    uint32_t line, column;
+};
+
 struct pl_setting {
     const char *name;
     enum pl_setting_type type;
@@ -43,6 +48,7 @@ struct pl_setting {
     const struct pl_setting *rows; /* GROUP, LIST */
     size_t inherits_from; /* GROUP: where in the outermost struct its unset keys come from, + 1 */
     size_t seen_offset;   /* GROUP: of a bool that says whether the key was there; 0: none */
+    size_t place_offset;  /* LIST: in an item, of a struct pl_setting_place; 0: none */
     size_t item_bytes;    /* LIST: of one item; TEXTS: sizeof(char *) */
     const char *help;     /* one sentence */
 };
