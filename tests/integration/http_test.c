@@ -211,6 +211,14 @@ static void stream_late(struct pl_http_exchange *exchange, void *context)
     stream(exchange, context);
 }
 
+static void over(struct pl_http_exchange *exchange, void *context)
+{
+    static char bytes[6 * 1024 * 1024];
+
+    (void)context;
+    pl_http_reply(exchange, 200, NULL, bytes, sizeof(bytes));
+}
+
 static void huge(struct pl_http_exchange *exchange, void *context)
 {
     static char bytes[HUGE_BYTES];
@@ -237,6 +245,8 @@ static const struct pl_http_route routes[] = {
     { "GET", "/stream-endless", stream, (void *)(size_t)&endless_parts, false },
     { "GET", "/stream-broken", stream, (void *)(size_t)&broken_parts, false },
     { "GET", "/stream-late", stream_late, (void *)(size_t)&endless_parts, true },
+    { "GET", "/over", over, NULL, false },
+    { "GET", "/over-block", over, NULL, true },
     { "GET", "/huge", huge, NULL, false },
     { "GET", "/huge-block", huge, NULL, true },
     { "GET", "/silent", silent, NULL, false },
@@ -556,7 +566,27 @@ static void reply_that_finds_no_memory_is_never_a_part(void **state)
         client_close(fds[i]);
     }
     assert_true(whole > 0);
-    assert_true(refused > 0);
+    assert_true(whole + refused <= COUNT);
+    stop();
+}
+
+static void reply_larger_than_the_pool_is_503_and_the_server_goes_on(void **state)
+{
+    static const char *const sets[] = { "limits.buffers=4MiB", NULL };
+    static const char *const paths[] = { "/over", "/over-block" };
+
+    (void)state;
+    start(sets);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        int fd = client_connect(rig.port);
+
+        get(fd, paths[i], 503, "503 Service Unavailable\n");
+        client_expect_end(fd);
+        client_close(fd);
+        fd = client_connect(rig.port);
+        get(fd, "/direct", 200, NULL);
+        client_close(fd);
+    }
     stop();
 }
 
@@ -1336,6 +1366,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(producer_is_let_go_when_the_client_leaves),
         cmocka_unit_test(stream_of_a_job_is_let_go_when_its_client_has_left),
         cmocka_unit_test(reply_that_finds_no_memory_is_never_a_part),
+        cmocka_unit_test(reply_larger_than_the_pool_is_503_and_the_server_goes_on),
         cmocka_unit_test(deferred_reply_after_the_client_has_gone_is_stale),
         cmocka_unit_test(second_deferred_reply_is_stale),
         cmocka_unit_test(second_deferred_reply_never_answers_the_next_request),
