@@ -86,16 +86,13 @@ static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
 static void close_conn(struct pl_slot *slot)
 {
     struct pl_conn *conn = pl_conn_of(slot);
-    struct pl_mail *mail;
 
     pl_conn_assert_held(conn);
-    conn->service->protocol->closed(conn);
+    /* The door first: nobody can post to a connection whose protocol has let go of it, and what was
+     * posted before is dropped while the protocol's state still stands. */
     pl_conn_close_door(conn);
+    conn->service->protocol->closed(conn);
     pl_claim_close(&slot->claim);
-    /* The generation has ended: whoever posts from now on is refused, and what was left before
-     * goes back to its owner. */
-    while ((mail = pl_conn_take_mail(conn)) != NULL)
-        mail->drop(mail, conn);
     pl_buffer_give(&slot->thread->cache, conn->input);
     conn->output.cache = &slot->thread->cache;
     pl_output_drop(&conn->output);

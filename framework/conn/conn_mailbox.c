@@ -4,10 +4,10 @@
  *
  *     poster: lock ─ generation and epoch still right? ─ append ─ unlock ─ claim(completion)
  *     holder: lock ─ take ─ unlock
- *     closer: generation ends ─ lock ─ take all ─ unlock
+ *     closer: lock ─ door closed, take all ─ unlock ─ generation ends
  *
- * Invariant: an item enters only while its exchange's door is open, and the closer empties the box
- * after the generation has ended, so nothing is left for the slot's next guest.
+ * Invariant: an item enters only while its exchange's door is open, and closing the door empties
+ * the box, so nothing is left for the next exchange or the slot's next guest.
  */
 #include "conn.h"
 
