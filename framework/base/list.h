@@ -41,6 +41,14 @@ static inline void pl_list_append(struct pl_link *head, struct pl_link *link)
     head->previous = link;
 }
 
+static inline void pl_list_prepend(struct pl_link *head, struct pl_link *link)
+{
+    link->previous = head;
+    link->next = head->next;
+    head->next->previous = link;
+    head->next = link;
+}
+
 static inline void pl_list_unlink(struct pl_link *link)
 {
     link->previous->next = link->next;

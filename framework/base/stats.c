@@ -92,67 +92,61 @@ uint64_t pl_histogram_percentile(const struct pl_histogram *histogram, double pe
     return 0;
 }
 
-struct writer {
-    char *text;
-    size_t size;
-    size_t used;
-    bool is_full;
-};
-
-PL_PRINTF(2, 3) static void put(struct writer *writer, const char *format, ...)
+void pl_json_put(struct pl_json *json, const char *format, ...)
 {
     va_list args;
     int length;
 
-    if (writer->is_full)
+    if (json->is_full)
         return;
     va_start(args, format);
-    length = vsnprintf(writer->text + writer->used, writer->size - writer->used, format, args);
+    length = vsnprintf(json->text + json->used, json->size - json->used, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length >= writer->size - writer->used)
-        writer->is_full = true;
+    if (length < 0 || (size_t)length >= json->size - json->used)
+        json->is_full = true;
     else
-        writer->used += (size_t)length;
+        json->used += (size_t)length;
 }
 
-static void put_number(struct writer *writer, const char *name, uint64_t value)
+void pl_json_put_number(struct pl_json *json, const char *name, uint64_t value)
 {
-    put(writer, ",\"%s\":%llu", name, (unsigned long long)value);
+    pl_json_put(json, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
-static void put_histogram(struct writer *writer, const char *name,
-                          const struct pl_histogram *histogram)
+void pl_json_put_histogram(struct pl_json *json, const char *name,
+                           const struct pl_histogram *histogram)
 {
     uint64_t count = 0;
 
     for (uint32_t i = 0; i < PL_HISTOGRAM_BUCKETS; i++)
         count += histogram->counts[i];
-    put(writer, ",\"%s\":{\"count\":%llu,\"sum\":%llu,\"p50\":%llu,\"p99\":%llu,\"max\":%llu}",
-        name, (unsigned long long)count, (unsigned long long)histogram->sum,
-        (unsigned long long)pl_histogram_percentile(histogram, 50),
-        (unsigned long long)pl_histogram_percentile(histogram, 99),
-        (unsigned long long)pl_histogram_percentile(histogram, 100));
+    pl_json_put(json,
+                ",\"%s\":{\"count\":%llu,\"sum\":%llu,\"p50\":%llu,\"p99\":%llu,\"max\":%llu}",
+                name, (unsigned long long)count, (unsigned long long)histogram->sum,
+                (unsigned long long)pl_histogram_percentile(histogram, 50),
+                (unsigned long long)pl_histogram_percentile(histogram, 99),
+                (unsigned long long)pl_histogram_percentile(histogram, 100));
 }
 
 int pl_stats_to_json(const struct pl_stats *stats, char *text, size_t size)
 {
-    struct writer writer = { .text = text, .size = size };
+    struct pl_json json = { .text = text, .size = size };
 
-    put(&writer, "{\"conns_open\":%llu", (unsigned long long)stats->conns_open);
-    put_number(&writer, "queue_depth", stats->queue_depth);
-    put_number(&writer, "threads_follower", stats->threads[PL_ROLE_FOLLOWER]);
-    put_number(&writer, "threads_leader", stats->threads[PL_ROLE_LEADER]);
-    put_number(&writer, "threads_processing", stats->threads[PL_ROLE_PROCESSING]);
-    put_number(&writer, "accepts_per_thread_min", stats->accepts_per_thread_min);
-    put_number(&writer, "accepts_per_thread_max", stats->accepts_per_thread_max);
-    put_number(&writer, "buffer_bytes", stats->buffer_bytes);
-    put_number(&writer, "buffer_bytes_high", stats->buffer_bytes_high);
-    put_number(&writer, "buffer_bytes_max", stats->buffer_bytes_max);
-    put_number(&writer, "log_dropped", stats->log_dropped);
+    pl_json_put(&json, "{\"conns_open\":%llu", (unsigned long long)stats->conns_open);
+    pl_json_put_number(&json, "queue_depth", stats->queue_depth);
+    pl_json_put_number(&json, "threads_follower", stats->threads[PL_ROLE_FOLLOWER]);
+    pl_json_put_number(&json, "threads_leader", stats->threads[PL_ROLE_LEADER]);
+    pl_json_put_number(&json, "threads_processing", stats->threads[PL_ROLE_PROCESSING]);
+    pl_json_put_number(&json, "accepts_per_thread_min", stats->accepts_per_thread_min);
+    pl_json_put_number(&json, "accepts_per_thread_max", stats->accepts_per_thread_max);
+    pl_json_put_number(&json, "buffer_bytes", stats->buffer_bytes);
+    pl_json_put_number(&json, "buffer_bytes_high", stats->buffer_bytes_high);
+    pl_json_put_number(&json, "buffer_bytes_max", stats->buffer_bytes_max);
+    pl_json_put_number(&json, "log_dropped", stats->log_dropped);
     for (size_t i = 0; i < PL_STATS_COUNT; i++)
-        put_number(&writer, counter_names[i], stats->counters[i]);
+        pl_json_put_number(&json, counter_names[i], stats->counters[i]);
     for (size_t i = 0; i < PL_HISTOGRAMS_COUNT; i++)
-        put_histogram(&writer, histogram_names[i], &stats->histograms[i]);
-    put(&writer, "}");
-    return writer.is_full ? -ENOSPC : (int)writer.used;
+        pl_json_put_histogram(&json, histogram_names[i], &stats->histograms[i]);
+    pl_json_put(&json, "}");
+    return json.is_full ? -ENOSPC : (int)json.used;
 }

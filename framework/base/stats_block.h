@@ -9,6 +9,7 @@
 #include <paceline/stats.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct pl_stats_block {
     _Atomic uint64_t counters[PL_STATS_COUNT];
@@ -34,6 +35,21 @@ uint64_t pl_histogram_bucket_floor(uint32_t bucket);
 
 void pl_stats_record(struct pl_stats_block *block, enum pl_stats_histogram_name name,
                      uint64_t value);
+
+/* A JSON text of figures, written into memory of the caller; is_full: it did not fit. */
+struct pl_json {
+    char *text;
+    size_t size;
+    size_t used;
+    bool is_full;
+};
+
+void pl_json_put(struct pl_json *json, const char *format, ...) PL_PRINTF(2, 3);
+/* `,"name":value` */
+void pl_json_put_number(struct pl_json *json, const char *name, uint64_t value);
+/* Its count, sum, median, 99th percentile and maximum. */
+void pl_json_put_histogram(struct pl_json *json, const char *name,
+                           const struct pl_histogram *histogram);
 
 /* Adds the block to `sum`. Thread: any. */
 void pl_stats_merge(struct pl_stats *sum, const struct pl_stats_block *block);

@@ -26,18 +26,24 @@ static const char day_names[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "
 static const char month_names[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
+void pl_conn_init(struct pl_conn *conn, const struct pl_slot_kind *kind, struct pl_service *service,
+                  int fd)
+{
+    conn->slot.kind = kind;
+    conn->slot.handle.fd = fd;
+    conn->service = service;
+    conn->transport = &pl_transport_plain;
+    conn->read_due_ms = PL_TIMER_NEVER;
+    conn->write_due_ms = PL_TIMER_NEVER;
+}
+
 void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
                       struct pl_thread *thread)
 {
-    conn->slot.kind = &pl_conn_kind;
-    conn->slot.handle.fd = fd;
+    pl_conn_init(conn, &pl_conn_kind, service, fd);
     conn->slot.thread = thread;
     conn->slot.next = PL_RUN_RECEIVE;
-    conn->service = service;
-    conn->transport = &pl_transport_plain;
     conn->output.cache = &thread->cache;
-    conn->read_due_ms = PL_TIMER_NEVER;
-    conn->write_due_ms = PL_TIMER_NEVER;
     service->protocol->opened(conn);
 }
 
@@ -48,9 +54,10 @@ void pl_conn_begin_drain(struct pl_conn *conn)
 }
 
 /* Where the turn begins: what was waited for decides, and what no event will repeat is noted. */
-static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
+enum pl_next pl_conn_wake(struct pl_slot *slot, uint32_t reasons)
 {
     struct pl_conn *conn = pl_conn_of(slot);
+
     if (reasons & PL_READABLE)
         conn->is_readable = true;
     if (reasons & (PL_PEER_DONE | PL_URGENT | PL_HANGUP)) {
@@ -78,12 +85,14 @@ static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
     }
     if (conn->notices != 0 || conn->has_mail)
         return PL_RUN_PROCESS;
+    if (slot->waits & reasons & PL_WRITABLE)
+        return PL_RUN_PROCESS;
     if ((slot->waits & PL_READABLE) && conn->is_readable)
         return PL_RUN_RECEIVE;
     return PL_WAIT;
 }
 
-static void close_conn(struct pl_slot *slot)
+void pl_conn_close(struct pl_slot *slot)
 {
     struct pl_conn *conn = pl_conn_of(slot);
 
@@ -96,13 +105,20 @@ static void close_conn(struct pl_slot *slot)
     pl_buffer_give(&slot->thread->cache, conn->input);
     conn->output.cache = &slot->thread->cache;
     pl_output_drop(&conn->output);
-    PL_COUNT(slot->thread->stats, closes);
     pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
 }
 
-const struct pl_slot_kind pl_conn_kind = {
-    .name = "conn", .wake = wake, .run = pl_conn_run, .close = close_conn
-};
+static void close_accepted(struct pl_slot *slot)
+{
+    PL_COUNT(slot->thread->stats, closes);
+    pl_conn_close(slot);
+}
+
+const struct pl_slot_kind pl_conn_kind = { .name = "conn",
+                                           .brings_work = true,
+                                           .wake = pl_conn_wake,
+                                           .run = pl_conn_run,
+                                           .close = close_accepted };
 
 bool pl_conn_note_progress(struct pl_conn *conn, int64_t *due_ms, int64_t allowed_ms, size_t bytes)
 {

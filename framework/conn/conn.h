@@ -67,7 +67,14 @@ static inline struct pl_conn *pl_conn_of(struct pl_slot *slot)
 
 extern const struct pl_slot_kind pl_conn_kind;
 
-/* Makes a connection of a held slot and a connected descriptor, which it takes over.
+/* What every connection begins with, accepted or made. Thread: the holder of its slot. */
+void pl_conn_init(struct pl_conn *conn, const struct pl_slot_kind *kind, struct pl_service *service,
+                  int fd);
+/* For kinds that are connections: where the turn begins, and the end. */
+enum pl_next pl_conn_wake(struct pl_slot *slot, uint32_t reasons);
+void pl_conn_close(struct pl_slot *slot);
+
+/* Makes a connection of a held slot and an accepted descriptor, which it takes over.
  * Thread: the holder. */
 void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
                       struct pl_thread *thread);

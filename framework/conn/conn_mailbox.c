@@ -82,13 +82,31 @@ struct pl_mail *pl_conn_take_mail(struct pl_conn *conn)
     return mail;
 }
 
-static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token,
-                         struct pl_mail *mail)
+static bool is_open_to_locked(const struct pl_conn *conn, const struct pl_conn_token *token)
 {
     uint64_t word = atomic_load_explicit(&conn->slot.claim, memory_order_acquire);
 
-    if (pl_claim_generation(word) != (uint32_t)(token->slot >> 32) || !conn->is_door_open ||
-        conn->epoch != token->epoch)
+    return pl_claim_generation(word) == (uint32_t)(token->slot >> 32) && conn->is_door_open &&
+           conn->epoch == token->epoch;
+}
+
+bool pl_conn_is_awaited(const struct pl_conn_token *token)
+{
+    struct pl_slot *slot = pl_slot_table_at(token->table, (uint32_t)token->slot);
+    bool is_open;
+
+    if (slot == NULL)
+        return false;
+    pthread_mutex_lock(lock_of(token->table, slot));
+    is_open = is_open_to_locked(pl_conn_of(slot), token);
+    pthread_mutex_unlock(lock_of(token->table, slot));
+    return is_open;
+}
+
+static int append_locked(struct pl_conn *conn, const struct pl_conn_token *token,
+                         struct pl_mail *mail)
+{
+    if (!is_open_to_locked(conn, token))
         return -ESTALE;
     /* What completes the exchange has room kept for it: nobody should have to wait to say "end". */
     if (conn->mail_count >= PL_MAILBOX_ITEMS_MAX && !mail->is_last)

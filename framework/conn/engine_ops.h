@@ -22,6 +22,10 @@ struct pl_engine_ops {
                   int fd);
     /* holder: takes the descriptor out of the handle set without closing it */
     void (*forget)(struct pl_engine *engine, struct pl_slot *slot);
+    /* any: a free slot, held by the caller, for a guest that is no accepted connection; NULL: none */
+    struct pl_slot *(*take)(struct pl_engine *engine);
+    /* holder outside a turn: arms for slot->waits and lets go; what came meanwhile gets a turn */
+    void (*let_go)(struct pl_engine *engine, struct pl_slot *slot);
     /* holder: a precise deadline, replacing the one before; PL_TIMER_NEVER: none. -ENOMEM */
     int (*arm_timer)(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
 };
@@ -30,6 +34,7 @@ struct pl_engine_ops {
 struct pl_engine_face {
     const struct pl_engine_ops *ops;
     struct pl_slot_table table;
+    _Atomic bool is_draining; /* nothing should begin that would not end by itself */
 };
 
 static inline struct pl_engine_face *pl_engine_face_of(struct pl_engine *engine)

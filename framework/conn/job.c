@@ -31,6 +31,11 @@ void pl_thread_enter(struct pl_thread *thread)
     own_thread = thread;
 }
 
+struct pl_thread *pl_thread_own(void)
+{
+    return own_thread;
+}
+
 void pl_blocking_begin(void)
 {
     if (own_thread == NULL)

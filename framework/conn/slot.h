@@ -47,6 +47,7 @@ static inline bool pl_next_is_stage(enum pl_next next)
 /* What differs between a connection, a listener and the rest. Thread: the holder. */
 struct pl_slot_kind {
     const char *name;
+    bool brings_work; /* what it receives is new work, which waits while a queue is full */
     /* Turns the reasons of a won claim into where the turn begins. */
     enum pl_next (*wake)(struct pl_slot *slot, uint32_t reasons);
     /* Runs stages as long as `stages` has the next one; returns what it cannot run itself. */
@@ -73,7 +74,8 @@ struct pl_slot {
     uint8_t next;         /* enum pl_next: where the next turn begins */
     uint8_t waits;        /* what the settle waits for */
     uint8_t queued;       /* stands in the ready ring or an inbox */
-    uint8_t is_unwatched; /* has no descriptor to arm */
+    bool is_unwatched : 1; /* has no descriptor to arm */
+    bool is_lent : 1;      /* held by a thread of the application, out of the handle set */
     uint32_t queued_us;   /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;   /* borrowed: who runs it now */

@@ -23,6 +23,7 @@ struct pl_thread {
     struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
     struct pl_buffer_cache cache;
     uint32_t index; /* in its thread set */
+    bool is_loop;   /* it waits for events and runs handlers: while one blocks, all wait */
 
     /* Its own thread only: the turn. */
     int64_t now_ns;             /* the clock at the beginning of the turn */
@@ -50,6 +51,9 @@ struct pl_thread {
 
 /* Makes pl_blocking_begin() of this thread count here. Thread: its own, once. */
 void pl_thread_enter(struct pl_thread *thread);
+
+/* The engine's thread that the caller is, or NULL. Thread: any. */
+struct pl_thread *pl_thread_own(void);
 
 /* Runs the job that the last turn left behind, if any. Thread: its own, holding nothing. */
 void pl_thread_run_job(struct pl_thread *thread);

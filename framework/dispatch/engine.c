@@ -56,7 +56,7 @@ static void say_that_there_is_room(struct pl_conn_quota *quota)
         return;
     atomic_store(&quota->is_awaited, false);
     for (uint32_t i = 0; i < quota->engines_count; i++)
-        if (!atomic_load(&quota->engines[i]->is_draining))
+        if (!atomic_load(&quota->engines[i]->face.is_draining))
             claim_acceptors(quota->engines[i], PL_COMPLETION);
 }
 
@@ -108,7 +108,7 @@ static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_
     atomic_fetch_add(&engine->quota->used, 1);
     atomic_fetch_add(&engine->conns_open, 1);
     pl_conn_adopt_fd(pl_conn_of(slot), service, fd, thread);
-    if (atomic_load(&engine->is_draining))
+    if (atomic_load(&engine->face.is_draining))
         pl_conn_begin_drain(pl_conn_of(slot));
     pl_engine_watch_deadline(engine, slot);
     /* No stage is allowed: the turn only finds out what to wait for. */
@@ -120,11 +120,23 @@ static void forget(struct pl_engine *engine, struct pl_slot *slot)
     pl_handle_set_forget(&engine->set, &slot->handle);
 }
 
+/* A slot that cannot be armed gets a turn, which finds out why. */
+static void let_go(struct pl_engine *engine, struct pl_slot *slot)
+{
+    uint32_t reasons = PL_HANGUP;
+
+    if (pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits) < 0 ||
+        !pl_claim_release(&slot->claim, slot->waits, &reasons))
+        pl_slot_wake(slot, reasons);
+}
+
 static const struct pl_engine_ops engine_ops = { .ready = ready,
                                                  .release = release,
                                                  .has_room = has_room,
                                                  .adopt = adopt,
                                                  .forget = forget,
+                                                 .take = take_slot,
+                                                 .let_go = let_go,
                                                  .arm_timer = pl_engine_arm_timer };
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -190,7 +202,8 @@ deinit_ring:
                         settings->name, -err);
 }
 
-/* The control thread holds what nobody else runs any more. */
+/* The control thread holds what nobody else runs any more, but for what the application's threads
+ * hold still. */
 static void close_remaining_slots(struct pl_engine *engine)
 {
     struct pl_slot_table *table = &engine->face.table;
@@ -203,7 +216,7 @@ static void close_remaining_slots(struct pl_engine *engine)
         uint64_t word = atomic_load(&slot->claim);
         uint32_t reasons;
 
-        if (slot->engine == NULL)
+        if (slot->engine == NULL || slot->is_lent)
             continue;
         if (!pl_claim_is_held(&slot->claim) &&
             pl_slot_claim(slot, pl_token_of(i, pl_claim_generation(word)), PL_SHUTDOWN, &reasons) !=
@@ -214,11 +227,16 @@ static void close_remaining_slots(struct pl_engine *engine)
     }
 }
 
-void pl_engine_close(struct pl_engine *engine)
+void pl_engine_cut(struct pl_engine *engine)
 {
     PL_ASSERT(engine->model == NULL);
-    atomic_store(&engine->is_draining, true);
+    atomic_store(&engine->face.is_draining, true);
     close_remaining_slots(engine);
+}
+
+void pl_engine_close(struct pl_engine *engine)
+{
+    pl_engine_cut(engine);
     pl_buffer_cache_deinit(&engine->control.cache);
     close_kernel_side(engine);
     pl_slot_table_close(&engine->face.table);
@@ -361,7 +379,7 @@ void pl_engine_drain(struct pl_engine *engine)
 {
     struct pl_slot_table *table = &engine->face.table;
 
-    atomic_store(&engine->is_draining, true);
+    atomic_store(&engine->face.is_draining, true);
     for (uint32_t i = 0; i < atomic_load(&table->used_max); i++) {
         uint64_t word = atomic_load(&pl_slot_table_at(table, i)->claim);
 
@@ -378,7 +396,7 @@ int pl_engine_add_watch(struct pl_engine *engine, const struct pl_watch_settings
     if (slot == NULL)
         return -ENOBUFS;
     /* Looked at after the slot was taken: the drain's walk then sees it, or this sees the drain. */
-    if (atomic_load(&engine->is_draining)) {
+    if (atomic_load(&engine->face.is_draining)) {
         give_unused(engine, slot);
         return -ESHUTDOWN;
     }

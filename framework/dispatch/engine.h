@@ -74,7 +74,6 @@ struct pl_engine {
 
     _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
     _Atomic uint32_t conns_open;
-    _Atomic bool is_draining;
 };
 
 /* Errors: negative errno with a sentence; nothing is left behind. Thread: setup. */
@@ -82,7 +81,10 @@ PL_MUST_CHECK int pl_engine_open(struct pl_engine *engine,
                                  const struct pl_engine_settings *settings,
                                  struct pl_buffer_pool *pool, struct pl_conn_quota *quota,
                                  struct pl_error *error);
-/* Closes what is left; no model may run. */
+/* Closes what is left but for slots that the application's threads hold; no model may run. Thread:
+ * control. */
+void pl_engine_cut(struct pl_engine *engine);
+/* The same, and then the engine itself; nobody may hold a slot any more. */
 void pl_engine_close(struct pl_engine *engine);
 
 /* Adds a listening or datagram socket; takes it over also on failure. Thread: setup. */

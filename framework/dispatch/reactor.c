@@ -20,6 +20,7 @@ static void *main_thread(void *argument)
     struct pl_thread *thread = argument;
     struct pl_io_model *model = pl_io_model_of(thread->engine->model);
 
+    thread->is_loop = model->worker_stages == 0;
     while (!pl_thread_set_is_stopping(&model->io)) {
         struct pl_slot *slot = pl_io_next(model, thread);
         uint32_t stages = model->io_stages;

@@ -96,6 +96,18 @@ int pl_address_parse(const char *text, struct pl_address *ret_address, struct pl
     return 0;
 }
 
+uint16_t pl_address_port(const struct pl_address *address)
+{
+    switch (address->socket.ss_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)&address->socket)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)&address->socket)->sin6_port);
+    default:
+        return 1;
+    }
+}
+
 void pl_address_format(const struct pl_address *address, char *text, size_t size)
 {
     const char *prefix = address->is_datagram ? "udp:" : "";

@@ -8,6 +8,7 @@
 #include <paceline/error.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #define PL_ADDRESS_TEXT_BYTES 160
@@ -21,6 +22,9 @@ struct pl_address {
 /* Errors: -EINVAL, with a sentence that says what was expected. Thread: any. */
 PL_MUST_CHECK int pl_address_parse(const char *text, struct pl_address *ret_address,
                                    struct pl_error *error);
+
+/* In host order; 1 for a unix socket, which has none. Thread: any. */
+uint16_t pl_address_port(const struct pl_address *address);
 
 /* Writes the address as pl_address_parse() reads it. Thread: any. */
 void pl_address_format(const struct pl_address *address, char *text, size_t size);

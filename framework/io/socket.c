@@ -2,6 +2,8 @@
 #include "socket.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -88,6 +90,61 @@ enum pl_io pl_socket_send_datagram(int fd, const struct iovec *pieces, size_t co
         sent = sendmsg(fd, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? outcome_of_errno() : PL_IO_DONE;
+}
+
+int pl_socket_connect(const struct pl_address *address, int *ret_fd)
+{
+    const struct sockaddr *peer = (const struct sockaddr *)&address->socket;
+    int fd = socket(peer->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int err;
+
+    if (fd < 0)
+        return -errno;
+    if (peer->sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    /* Interrupted, it goes on all the same (connect(2)). */
+    if (connect(fd, peer, address->length) < 0 && errno != EINPROGRESS && errno != EINTR) {
+        err = -errno;
+        pl_close_fd(&fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+enum pl_io pl_socket_check_connected(int fd, int *ret_err)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(int);
+    int err = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &length) < 0)
+        err = errno;
+    if (err != 0) {
+        *ret_err = -err;
+        return PL_IO_FAILED;
+    }
+    /* No error yet is also what a socket says that is still connecting. */
+    length = sizeof(peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0)
+        return PL_IO_DONE;
+    if (errno == ENOTCONN)
+        return PL_IO_WOULD_BLOCK;
+    *ret_err = -errno;
+    return PL_IO_FAILED;
+}
+
+enum pl_io pl_socket_peek(int fd)
+{
+    ssize_t length;
+    char byte;
+
+    do {
+        length = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return outcome_of_errno();
+    return length == 0 ? PL_IO_END : PL_IO_DONE;
 }
 
 void pl_close_fd(int *fd)

@@ -175,20 +175,14 @@ static int fail(const struct pl_app *app, const struct pl_error *error)
 
 static void log_stats(struct pl_server *server)
 {
-    static char text[16384];
-    struct pl_stats *stats = pl_alloc(sizeof(*stats));
-    int length;
+    static char text[64 * 1024];
+    int length = pl_server_stats_to_json(server, text, sizeof(text) - 1);
 
-    if (stats == NULL)
+    if (length <= 0)
         return;
-    pl_server_stats(server, stats);
-    length = pl_stats_to_json(stats, text, sizeof(text) - 1);
     /* One write, so that no line of the log comes between. */
-    if (length > 0) {
-        text[length++] = '\n';
-        (void)!write(STDERR_FILENO, text, (size_t)length);
-    }
-    pl_free(stats);
+    text[length++] = '\n';
+    (void)!write(STDERR_FILENO, text, (size_t)length);
 }
 
 /* A second TERM or INT while the drain is under way ends it. */

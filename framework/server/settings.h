@@ -4,6 +4,7 @@
 #define PL_SERVER_SETTINGS_H
 
 #include "settings_tree.h"
+#include "upstream.h"
 
 #include <paceline/error.h>
 
@@ -64,6 +65,8 @@ struct pl_settings {
     struct pl_timeouts_settings timeouts;
     struct pl_log_settings log;
     struct pl_setting_list services;
+    struct pl_setting_list upstreams;
+    _Alignas(16) unsigned char app[PL_APP_SETTINGS_BYTES_MAX]; /* the application's own struct */
 };
 
 /* The tables with the words that are known only at run time: models and protocols. */
@@ -78,14 +81,17 @@ struct pl_settings_schema {
 
 /* `modules` is borrowed. */
 void pl_settings_schema_init(struct pl_settings_schema *schema, const struct pl_modules *modules);
+/* The application's own keys stand under its name; `rows` and `name` are borrowed. */
+void pl_settings_schema_add_app(struct pl_settings_schema *schema, const char *name,
+                                const struct pl_setting *rows);
 
 /* Adds a service of that protocol with its defaults, for a server without a file. -ENOMEM */
 PL_MUST_CHECK int pl_settings_add_default_service(const struct pl_settings_schema *schema,
                                                   struct pl_settings *settings, int protocol);
 
-/* "file:line:column" of a service, or the source alone where it stands in no file. */
-void pl_settings_name_place(const struct pl_service_settings *service, const char *source,
-                            char *text, size_t size);
+/* "file:line:column" of a list's item, or the source alone where it stands in no file. */
+void pl_settings_name_place(struct pl_setting_place place, const char *source, char *text,
+                            size_t size);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,

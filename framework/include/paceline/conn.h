@@ -130,6 +130,9 @@ PL_API void pl_conn_close_door(struct pl_conn *conn);
 /* The oldest item, now the caller's, or NULL. */
 PL_API struct pl_mail *pl_conn_take_mail(struct pl_conn *conn);
 
+/* Could an item still be posted there? The answer may be old when it comes. Thread: any. */
+PL_API bool pl_conn_is_awaited(const struct pl_conn_token *token);
+
 /*
  * Leaves an item with the connection and wakes it with PL_COMPLETION.
  *

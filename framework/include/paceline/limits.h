@@ -73,6 +73,18 @@
 #define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
 
+/* After a connection that could not be made, none is made ahead of calls for this long. */
+#define PL_UPSTREAM_WARM_RETRY_MS 1000
+
+/* An application's own settings: a struct of this size at most. */
+#define PL_APP_SETTINGS_BYTES_MAX 1024
+
+/* Upstreams of one process, servers behind one, addresses of one name: lists that are walked under a
+ * lock. */
+#define PL_UPSTREAMS_MAX          64
+#define PL_UPSTREAM_SERVERS_MAX   32
+#define PL_UPSTREAM_ADDRESSES_MAX 8
+
 _Static_assert(PL_TURN_INPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn can empty one buffer");
 _Static_assert(PL_BUFFER_BYTES_MIN << (2 * (PL_BUFFER_CLASSES - 1)) == PL_BUFFER_BYTES_MAX,
                "each class is four times the one below");

@@ -27,6 +27,9 @@ struct pl_app {
     int (*start)(struct pl_server *server, void *context);
     /* After the last connection has gone. Thread: control. */
     void (*stop)(struct pl_server *server, void *context);
+    /* The application's own keys in the configuration, under its name: a table ended by a NULL
+     * name, of a struct of at most PL_APP_SETTINGS_BYTES_MAX bytes; or NULL. */
+    const struct pl_setting *settings;
 };
 
 /* Made where it is used: its parts are compound literals, which live as long as the block around
@@ -62,7 +65,13 @@ PL_API void pl_server_close(struct pl_server *server);
 /* The address that listener `index` was really bound to, as it stands in a configuration; NULL
  * behind the last one. Valid until pl_server_close(). Thread: any. */
 PL_API const char *pl_server_address(const struct pl_server *server, size_t index);
+/* The struct that the application's table describes, filled. Valid until pl_server_close(). Thread:
+ * any. */
+PL_API const void *pl_server_app_settings(const struct pl_server *server);
 /* Thread: any. */
 PL_API void pl_server_stats(struct pl_server *server, struct pl_stats *ret_stats);
+/* All figures, those of the upstreams too, as one JSON object and a final NUL; returns its length,
+ * -ENOSPC or -ENOMEM. Thread: any. */
+PL_API int pl_server_stats_to_json(struct pl_server *server, char *text, size_t size);
 
 #endif

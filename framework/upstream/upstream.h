@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of an upstream: what the pool counts and lists, its connections and its calls.
+ *
+ *     call ──┐  acquire: idle of my set ─ idle of another set ─ a new one ─ wait in line
+ *     lease ─┘     │
+ *                  ▼
+ *     connection: connecting ─▶ leased ─reply─▶ next in line, or idle ─▶ … ─▶ closed
+ *
+ * An upstream connection is a slot with a claim like any other. Who it belongs to beyond that, its
+ * place in the pool, changes under the upstream's lock alone, which is never held across a system
+ * call, a callback or another lock.
+ */
+#ifndef PL_UPSTREAM_UPSTREAM_H
+#define PL_UPSTREAM_UPSTREAM_H
+
+#include "address.h"
+#include "conn.h"
+#include "list.h"
+#include "resolver.h"
+
+#include <paceline/settings.h>
+#include <paceline/upstream.h>
+
+#include <pthread.h>
+
+/* ---- settings: filled by the server's tables --------------------------------------------------- */
+
+enum pl_upstream_policy { PL_UPSTREAM_ROUND_ROBIN, PL_UPSTREAM_LEAST_CONNECTIONS };
+
+struct pl_upstream_pool_settings {
+    uint32_t min_idle, max, max_waiters, max_requests;
+    int64_t max_idle_us, max_lifetime_us;
+};
+
+struct pl_upstream_timeouts_settings {
+    int64_t connect_us, wait_us, first_byte_us, total_us;
+};
+
+struct pl_upstream_eject_settings {
+    uint32_t failures;
+    int64_t time_us;
+};
+
+struct pl_upstream_settings {
+    char *name;
+    struct pl_setting_place place;
+    struct pl_setting_list servers; /* of char * */
+    int policy;
+    struct pl_upstream_pool_settings pool;
+    struct pl_upstream_timeouts_settings timeouts;
+    struct pl_upstream_eject_settings eject;
+    uint64_t message_bytes_max;
+    int64_t refresh_us;
+};
+
+/* ---- records ----------------------------------------------------------------------------------- */
+
+/* A server behind the upstream. Guarded by the upstream's lock. */
+struct pl_upstream_server {
+    const char *text; /* borrowed from the settings */
+    struct pl_address addresses[PL_UPSTREAM_ADDRESSES_MAX];
+    uint32_t addresses_count; /* 0: its name is not resolved yet, or not any more */
+    uint32_t next_address;
+    uint32_t leased;
+    uint32_t failures;        /* in a row */
+    uint32_t ejections;       /* in a row: the next one lasts longer */
+    int64_t ejected_until_ms; /* 0: it is in the choice */
+};
+
+/* What stands in line for a connection: a call, or a thread that wants a lease. */
+struct pl_upstream_waiter {
+    struct pl_link link; /* guarded by the upstream's lock */
+    bool is_lessee;
+    uint32_t set; /* in which it would like to have its connection */
+    const struct pl_upstream_server *avoid; /* could not be reached just now; NULL: none */
+};
+
+struct pl_upstream_call_record {
+    struct pl_upstream_waiter waiter; /* first; its link also among the free records */
+    struct pl_upstream *upstream;     /* borrowed; never changes */
+    uint32_t index;
+
+    /* Guarded by the upstream's lock. */
+    uint32_t generation;           /* odd while in use */
+    struct pl_upstream_conn *conn; /* assigned or under way; NULL while it waits */
+
+    /* Set by pl_upstream_cancel() on any thread, read by whoever has the call. */
+    _Atomic bool is_cancelled;
+
+    /* Whoever has it: the caller, the line, or the connection's holder. */
+    struct pl_upstream_call call;
+    struct pl_buffer *request; /* owned */
+    uint64_t scratch[4];
+    int64_t begun_ns;
+    int64_t wait_due_ms, total_due_ms, first_byte_due_ms;
+    uint32_t tries_left; /* of connections that cannot be made */
+    bool has_waited;
+    bool was_retried;
+    bool was_reused;
+};
+
+/* Stands on the thread's own stack. Guarded by the upstream's lock. */
+struct pl_upstream_lessee {
+    struct pl_upstream_waiter waiter; /* first */
+    pthread_cond_t is_served;
+    struct pl_upstream_conn *conn; /* on its way to this thread, handed over, or to be connected */
+    bool is_handed;                /* its slot is held in this thread's name */
+    bool must_connect;
+};
+
+enum pl_upstream_state {
+    PL_UPSTREAM_FREE,   /* a record without a connection */
+    PL_UPSTREAM_IDLE,   /* listed; armed, so that its end is noticed */
+    PL_UPSTREAM_LEASED, /* assigned to a call or a lessee; or on its way to be idle */
+    PL_UPSTREAM_LENT,   /* held by a lessee's thread; not in the handle set */
+    PL_UPSTREAM_DOOMED, /* its next turn closes it */
+};
+
+struct pl_upstream_conn {
+    struct pl_upstream *upstream; /* borrowed; never changes */
+
+    /* Guarded by the upstream's lock. */
+    struct pl_link link; /* among the idle of its server and set, or the free */
+    enum pl_upstream_state state;
+    bool is_warming; /* made ahead of any call */
+    uint32_t set;    /* of its engine */
+    uint64_t token;  /* of its slot */
+    struct pl_upstream_server *server;
+    struct pl_upstream_call_record *assigned; /* to be taken by the holder */
+    struct pl_upstream_lessee *lessee;        /* to be handed over to */
+
+    /* The holder of the slot only. */
+    struct pl_conn *conn;                 /* NULL while FREE */
+    struct pl_upstream_call_record *call; /* under way */
+    struct pl_address address;
+    int64_t born_ms;
+    int64_t due_ms;   /* of connecting, or of resting */
+    int64_t armed_ms; /* what its timer is set to */
+    uint32_t exchanges;
+    enum pl_upstream_outcome failure; /* what ended it; REPLIED: nothing has */
+    bool is_connecting;
+    bool is_sent; /* the call's request */
+};
+
+/* Threads that are not the server's have no cache of buffers; they share this one. */
+struct pl_upstream_strangers {
+    pthread_mutex_t lock;
+    struct pl_buffer_cache cache;
+    struct pl_stats_block *stats; /* owned */
+};
+
+struct pl_upstream {
+    const struct pl_upstream_settings *settings; /* borrowed */
+    struct pl_engine *engines[PL_SERVICES_MAX];  /* borrowed; a set each; written in setup */
+    uint32_t engines_count;
+    struct pl_service service;             /* what its connections share */
+    struct pl_upstream_conn *conns;        /* owned: pool.max of them */
+    struct pl_upstream_call_record *calls; /* owned: pool.max + pool.max_waiters of them */
+    struct pl_resolver *resolver;          /* owned; NULL when every server is a numeric address */
+    struct pl_upstream_strangers strangers;
+
+    pthread_mutex_t lock; /* guards all below and what is said above */
+    struct pl_upstream_server servers[PL_UPSTREAM_SERVERS_MAX];
+    uint32_t servers_count;
+    uint32_t next_server;
+    uint32_t ejected;
+    struct pl_link *idle; /* owned: a list per set and server, last used first */
+    struct pl_link free_conns;
+    struct pl_link free_calls;
+    struct pl_link line; /* of waiters, the first to be served first */
+    uint32_t open, idle_count, warming, waiting;
+    uint64_t keeper; /* token, in engines[0]; 0: there is none */
+    int64_t keeper_due_ms;
+    int64_t warm_not_before_ms;
+    bool is_stopped;
+    bool is_serving; /* a thread is serving the line */
+    bool must_serve; /* and should look once more */
+    uint64_t counters[PL_UPSTREAM_COUNTERS_COUNT];
+    struct pl_histogram latency_us;
+};
+
+#define PL_UPSTREAM_COUNT(upstream, name) ((upstream)->counters[PL_UPSTREAM_COUNT_##name]++)
+
+/* ---- upstream.c: life ------------------------------------------------------------------------- */
+
+/*
+ * Makes the pool of checked settings, which it borrows. `upstream` is zeroed and never moves.
+ *
+ * Errors: -ENOMEM, -EINVAL with a sentence; nothing is left behind. Thread: setup.
+ */
+PL_MUST_CHECK int pl_upstream_open(struct pl_upstream *upstream,
+                                   const struct pl_upstream_settings *settings,
+                                   struct pl_engine *const *engines, uint32_t engines_count,
+                                   struct pl_buffer_pool *buffers, struct pl_error *error);
+/* Warms up, resolves names. The engines run. Thread: control. */
+PL_MUST_CHECK int pl_upstream_start(struct pl_upstream *upstream, struct pl_error *error);
+/* Ends every call that waits, and takes no more. The engines' threads have left. Thread: control. */
+void pl_upstream_stop(struct pl_upstream *upstream);
+/* Every connection is closed; every lease was returned. Fine on a zeroed one. Thread: control. */
+void pl_upstream_close(struct pl_upstream *upstream);
+
+/* ---- upstream_choice.c: which server; all with the lock held ------------------------------------- */
+
+/* The server for the next exchange, `avoided` (or NULL) only if there is no other; NULL while none
+ * has an address. */
+struct pl_upstream_server *pl_upstream_choose_locked(struct pl_upstream *upstream,
+                                                     const struct pl_upstream_server *avoided,
+                                                     int64_t now_ms);
+void pl_upstream_note_success_locked(struct pl_upstream_server *server);
+/* For how many milliseconds it is ejected from now on; 0: it is not. */
+int64_t pl_upstream_note_failure_locked(struct pl_upstream *upstream,
+                                        struct pl_upstream_server *server, int64_t now_ms);
+bool pl_upstream_is_ejected_locked(const struct pl_upstream_server *server);
+
+/* ---- upstream_pool.c: who gets which connection --------------------------------------------------- */
+
+enum pl_upstream_grant {
+    PL_UPSTREAM_GRANT_IDLE, /* *ret_conn: a connection that was idle, now leased */
+    PL_UPSTREAM_GRANT_NEW,  /* *ret_conn: a record for one that is to be made */
+    PL_UPSTREAM_GRANT_NONE, /* stand in line */
+};
+
+enum pl_upstream_grant pl_upstream_acquire_locked(struct pl_upstream *upstream,
+                                                  const struct pl_upstream_waiter *waiter,
+                                                  struct pl_upstream_conn **ret_conn);
+/* A record for a connection that nobody has asked for yet, or NULL. */
+struct pl_upstream_conn *pl_upstream_acquire_to_warm_locked(struct pl_upstream *upstream);
+void pl_upstream_assign_locked(struct pl_upstream_conn *conn, struct pl_upstream_waiter *waiter);
+
+enum pl_upstream_passed {
+    PL_UPSTREAM_PASSED_TO_CALL,   /* the first in line */
+    PL_UPSTREAM_PASSED_TO_LESSEE, /* the first in line: to be handed over */
+    PL_UPSTREAM_PASSED_TO_REST,   /* idle, and perhaps assigned again when this returns */
+    PL_UPSTREAM_PASSED_TO_NOBODY, /* doomed: to be closed */
+};
+
+/* At the end of the line. Errors: -EAGAIN: pool.max_waiters stand there. */
+PL_MUST_CHECK int pl_upstream_stand_in_line_locked(struct pl_upstream *upstream,
+                                                   struct pl_upstream_waiter *waiter);
+/* The lease is over. Thread: the holder, who holds it still afterwards. */
+enum pl_upstream_passed pl_upstream_pass_on(struct pl_upstream_conn *conn, bool is_reusable);
+/* The connection has been closed, or was never made; its record is free again and whoever it was
+ * meant for is served otherwise. Thread: the former holder. */
+void pl_upstream_gone(struct pl_upstream_conn *conn);
+/* Serves the line as far as there is something to give. Thread: any. */
+void pl_upstream_serve_line(struct pl_upstream *upstream);
+/* The handle set of the calling thread. */
+uint32_t pl_upstream_own_set(const struct pl_upstream *upstream);
+
+/* ---- upstream_conn.c: the slot --------------------------------------------------------------------- */
+
+/* Begins to connect in that set, and goes on in turns of its own; what it was made for stands in
+ * the record. Thread: any. */
+void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set);
+/* The same by a thread that waits until it is connected and holds it then, lent. On an error the
+ * record is gone. Errors: negative errno. */
+PL_MUST_CHECK int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int64_t until_ms);
+/* Wins an idle connection for whom it was assigned to, and brings it to that set if nobody else is
+ * at it. Thread: any. */
+void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set);
+/* Gives the connection of that token a turn, in which it asks whether its call was cancelled. Thread:
+ * any. */
+void pl_upstream_interrupt(struct pl_engine *engine, uint64_t token);
+/* A lent connection goes to whom it was passed on, or to rest, or is closed. Thread: the lessee. */
+void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable);
+/* May it carry another exchange, as far as its age goes? Thread: the holder. */
+bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn);
+/* The server failed: one more towards its ejection. Thread: any. */
+void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_server *server);
+
+/* What all upstream connections speak. */
+extern const struct pl_protocol pl_upstream_protocol;
+
+/* ---- upstream_call.c: the event-driven way ----------------------------------------------------------- */
+
+/* Ends it: `done` is called. Thread: whoever has it. */
+void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstream_outcome outcome,
+                          struct pl_view reply);
+/* Nobody wants its reply any more. Thread: whoever has it. */
+bool pl_upstream_is_unwanted(const struct pl_upstream_call_record *record);
+
+/* ---- upstream_keeper.c ---------------------------------------------------------------------------------- */
+
+PL_MUST_CHECK int pl_upstream_keeper_open(struct pl_upstream *upstream);
+/* Lets the keeper look, if it would sleep beyond `due_ms`. Thread: any. */
+void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms);
+
+#endif
