@@ -172,8 +172,10 @@ static int begin_locked(struct pl_upstream *upstream, const struct pl_upstream_c
     if (upstream->is_stopped)
         return -ESHUTDOWN;
     record = take_record_locked(upstream);
-    if (record == NULL)
+    if (record == NULL) {
+        PL_UPSTREAM_COUNT(upstream, refusals);
         return -EAGAIN;
+    }
     begin(record, call, request, set);
     err = enter_locked(upstream, record, ret_grant, ret_conn);
     if (err < 0)

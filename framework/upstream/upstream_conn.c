@@ -600,13 +600,16 @@ static int64_t due_of(const struct pl_upstream_conn *conn)
     return record->first_byte_due_ms;
 }
 
-/* The timer is set only to be earlier: one that fires too soon is set anew, which is once per
+/* Before it waits. The timer is set only to be earlier: one that fires too soon is set anew, which is once per
  * time-out and not once per exchange. */
-static enum pl_next watch_deadline(struct pl_upstream_conn *conn)
+static enum pl_next prepare_to_wait(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
     int64_t due_ms = due_of(conn);
 
+    /* Also where a receive found nothing: what is assigned meanwhile comes as a completion. */
+    if (slot->waits & PL_READABLE)
+        slot->waits |= PL_COMPLETION;
     atomic_store_explicit(&slot->due_ms, due_ms, memory_order_relaxed);
     if (due_ms >= conn->armed_ms)
         return PL_WAIT;
@@ -659,7 +662,7 @@ static enum pl_next run(struct pl_slot *slot, uint32_t stages)
 
     if (next == PL_HANDED)
         hand_over(conn);
-    return next == PL_WAIT ? watch_deadline(conn) : next;
+    return next == PL_WAIT ? prepare_to_wait(conn) : next;
 }
 
 static const struct pl_slot_kind upstream_kind = {
@@ -746,7 +749,7 @@ static void let_rest(struct pl_upstream_conn *conn)
     }
     slot->waits = PL_READABLE | PL_COMPLETION;
     set_rest_due(conn);
-    (void)watch_deadline(conn); /* without memory for a timer the next exchange finds out */
+    (void)prepare_to_wait(conn); /* without memory for a timer the next exchange finds out */
     ops_of(slot)->let_go(slot->engine, slot);
 }
 
