@@ -256,14 +256,15 @@ static void job_blocks_only_its_own_connection(void **state)
     start();
     slow = client_connect(rig.port);
     quick = client_connect(rig.port);
-    client_say(slow, "job 300 slow\n");
-    client_pause_ms(20);
+    client_say(slow, "job -1 slow\n");
+    client_await(&rig.probe.blocked, 1);
     for (int i = 0; i < 10; i++) {
         client_say(quick, "echo quick\n");
         client_expect(quick, "quick\n");
     }
     /* The slow reply is not there yet: nobody waited for it. */
     assert_true(recv(slow, &(char){ 0 }, 1, MSG_DONTWAIT) < 0);
+    probe_open_gate(&rig.probe);
     client_expect(slow, "slow\n");
     client_close(slow);
     client_close(quick);
@@ -280,11 +281,12 @@ static void undeclared_blocking_blocks_one_thread_only(void **state)
     start();
     slow = client_connect(rig.port);
     quick = client_connect(rig.port);
-    client_say(slow, "sleep 300 slow\n");
-    client_pause_ms(20);
+    client_say(slow, "sleep -1 slow\n");
+    client_await(&rig.probe.blocked, 1);
     client_say(quick, "echo quick\n");
     client_expect(quick, "quick\n");
     assert_true(recv(slow, &(char){ 0 }, 1, MSG_DONTWAIT) < 0);
+    probe_open_gate(&rig.probe);
     client_expect(slow, "slow\n");
     client_close(slow);
     client_close(quick);
@@ -735,11 +737,12 @@ static void deadline_ends_a_job_that_blocks_too_long(void **state)
     options.handler_ms = 50;
     rig_start(&rig, &options);
     fd = client_connect(rig.port);
-    client_say(fd, "job 400 too-late\n");
+    client_say(fd, "job -1 too-late\n");
     client_expect(fd, "timeout\n");
     client_expect_end(fd);
     client_close(fd);
     client_await(&rig.probe.closed, 1);
+    probe_open_gate(&rig.probe);
     rig_stop(&rig);
 }
 
@@ -858,10 +861,10 @@ static void drain_answers_what_is_in_flight(void **state)
     client_say(parked, "hold answered\n");
     client_await(&rig.probe.held, 1);
     working = client_connect(rig.port);
-    client_say(working, "job 50 finished\n");
-    client_await(&rig.probe.opened, 3);
-    client_pause_ms(20);
+    client_say(working, "job -1 finished\n");
+    client_await(&rig.probe.blocked, 1);
     pl_engine_drain(engine);
+    probe_open_gate(&rig.probe);
     client_expect_end(idle);
     assert_int_equal(probe_release(&rig.probe), 0);
     client_expect(parked, "answered\n");
@@ -938,19 +941,20 @@ static void deadlines_pass_while_every_worker_blocks(void **state)
     (void)state;
     if (current->threads == 0 || strcmp(current->model, "leader_followers") == 0)
         return;
-    options.idle_ms = 100;
+    options.idle_ms = 500;
     rig_start(&rig, &options);
     for (uint32_t i = 0; i < current->threads; i++) {
         slow[i] = client_connect(rig.port);
-        client_say(slow[i], "sleep 3000 late\n");
+        client_say(slow[i], "sleep -1 late\n");
     }
-    client_await(&rig.probe.commands, current->threads);
+    client_await(&rig.probe.blocked, current->threads);
     idle = client_connect(rig.port);
     client_expect(idle, "timeout\n");
     client_expect_end(idle);
     /* Nobody has come back yet: it was not a worker that answered. */
     for (uint32_t i = 0; i < current->threads; i++)
         assert_true(recv(slow[i], &(char){ 0 }, 1, MSG_DONTWAIT) < 0);
+    probe_open_gate(&rig.probe);
     for (uint32_t i = 0; i < current->threads; i++) {
         client_expect(slow[i], "late\n");
         client_close(slow[i]);
