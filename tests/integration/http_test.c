@@ -36,7 +36,7 @@ static struct server_rig rig;
 
 /* ---- handlers ------------------------------------------------------------------------------- */
 
-static _Atomic uint32_t answerers_begun, answerers_ended, releases, producers_dropped;
+static _Atomic uint32_t answerers_begun, answerers_ended, blocked, releases, producers_dropped;
 static _Atomic int last_result, second_result;
 
 struct answerer {
@@ -57,14 +57,20 @@ static void answer_as_stream(const struct pl_http_deferred *deferred)
     atomic_store(&last_result, err);
 }
 
+/* Until the test says so. */
+static void await_release(void)
+{
+    for (int i = 0; i < CLIENT_DEADLINE_MS && atomic_load(&releases) == 0; i++)
+        client_pause_ms(1);
+}
+
 static void *answerer_main(void *argument)
 {
     struct answerer *answerer = argument;
     struct pl_http_deferred deferred = answerer->deferred;
 
-    if (answerer->kind == 'r') /* when the test says so */
-        for (int i = 0; i < CLIENT_DEADLINE_MS && atomic_load(&releases) == 0; i++)
-            client_pause_ms(1);
+    if (answerer->kind == 'r')
+        await_release();
     else
         client_pause_ms(2);
     if (answerer->kind == 's')
@@ -121,8 +127,7 @@ static void block(struct pl_http_exchange *exchange, void *context)
 static void block_until_released(struct pl_http_exchange *exchange, void *context)
 {
     (void)context;
-    for (int i = 0; i < CLIENT_DEADLINE_MS && atomic_load(&releases) == 0; i++)
-        client_pause_ms(1);
+    await_release();
     pl_http_reply_text(exchange, 200, "too late\n");
 }
 
@@ -207,7 +212,8 @@ static void stream(struct pl_http_exchange *exchange, void *context)
 /* Blocks first, so that its client can leave meanwhile. */
 static void stream_late(struct pl_http_exchange *exchange, void *context)
 {
-    client_pause_ms(100);
+    atomic_fetch_add(&blocked, 1);
+    await_release();
     stream(exchange, context);
 }
 
@@ -279,6 +285,7 @@ static void start(const char *const *sets)
 {
     atomic_store(&answerers_begun, 0);
     atomic_store(&answerers_ended, 0);
+    atomic_store(&blocked, 0);
     atomic_store(&releases, 0);
     atomic_store(&producers_dropped, 0);
     server_rig_start(&rig, &app, sets);
@@ -289,6 +296,20 @@ static void stop(void)
     atomic_store(&releases, 1);
     client_await(&answerers_ended, atomic_load(&answerers_begun));
     server_rig_stop(&rig);
+}
+
+/* The server has seen that a client left when the connection is gone from its count. */
+static void await_no_connection(void)
+{
+    int64_t until = client_now_ms() + CLIENT_DEADLINE_MS;
+    struct pl_stats stats;
+
+    for (pl_server_stats(rig.server, &stats); stats.conns_open > 0;
+         pl_server_stats(rig.server, &stats)) {
+        if (client_now_ms() > until)
+            fail_msg("%llu connections are still open", (unsigned long long)stats.conns_open);
+        client_pause_ms(1);
+    }
 }
 
 /* ---- reading replies ------------------------------------------------------------------------ */
@@ -530,8 +551,11 @@ static void stream_of_a_job_is_let_go_when_its_client_has_left(void **state)
     start(NULL);
     fd = client_connect(rig.port);
     client_say(fd, "GET /stream-late HTTP/1.1\r\nHost: a\r\n\r\n");
-    client_pause_ms(20);
+    client_await(&blocked, 1);
     client_reset(fd);
+    if (server_current->threads > 0) /* else the only thread is the one that blocks */
+        await_no_connection();
+    atomic_store(&releases, 1);
     client_await(&producers_dropped, 1);
     stop();
 }
@@ -602,15 +626,7 @@ static void deferred_reply_after_the_client_has_gone_is_stale(void **state)
     client_say(fd, "GET /released HTTP/1.1\r\nHost: a\r\n\r\n");
     client_await(&answerers_begun, 1);
     client_reset(fd);
-    /* The server has seen it when the connection is gone from its count. */
-    for (int i = 0; i < CLIENT_DEADLINE_MS; i++) {
-        struct pl_stats stats;
-
-        pl_server_stats(rig.server, &stats);
-        if (stats.conns_open == 0)
-            break;
-        client_pause_ms(1);
-    }
+    await_no_connection();
     atomic_store(&releases, 1);
     client_await(&answerers_ended, 1);
     assert_int_equal(atomic_load(&last_result), -ESTALE);
@@ -839,27 +855,39 @@ static void half_closed_client_gets_all_its_answers(void **state)
     stop();
 }
 
+static void *stop_server(void *argument)
+{
+    (void)argument;
+    (void)pl_server_stop(rig.server, CLIENT_DEADLINE_MS / 2);
+    return NULL;
+}
+
 static void last_reply_of_a_drain_says_close(void **state)
 {
     struct reply reply;
     pthread_t thread;
-    int fd;
+    int fd, idle;
 
     (void)state;
     start(NULL);
     fd = client_connect(rig.port);
     client_say(fd, "GET /released HTTP/1.1\r\nHost: a\r\n\r\n");
     client_await(&answerers_begun, 1);
-    assert_int_equal(
-        pthread_create(&thread, NULL, (void *(*)(void *))(void (*)(void))server_rig_stop, &rig), 0);
-    client_pause_ms(50);
+    idle = client_connect(rig.port);
+    get(idle, "/direct", 200, "direct\n");
+    assert_int_equal(pthread_create(&thread, NULL, stop_server, NULL), 0);
+    /* A drain walks the slots in their order: where the later connection has ended, the earlier one
+     * has been told. */
+    client_expect_end(idle);
     atomic_store(&releases, 1);
     read_reply(fd, &reply, false);
     assert_int_equal(reply.status, 200);
     assert_true(has(&reply, "Connection: close"));
     client_expect_end(fd);
-    client_close(fd);
     pthread_join(thread, NULL);
+    client_close(fd);
+    client_close(idle);
+    stop();
 }
 
 /* ---- refusals ------------------------------------------------------------------------------- */
