@@ -68,6 +68,9 @@ static void timers_fire_once_and_never_early(void **state)
     server_rig_stop(&rig);
 }
 
+/* A stop does not wait for the call that is under way, or just about to begin. */
+#define CALLS_UNDER_WAY_MAX 1
+
 static void periodic_timer_repeats_until_it_is_stopped(void **state)
 {
     static struct timer timer;
@@ -86,12 +89,11 @@ static void periodic_timer_repeats_until_it_is_stopped(void **state)
     assert_int_equal(timer.early, 0);
     pl_event_stop(&source);
     pl_event_stop(&source); /* a second stop is harmless */
-    client_pause_ms(20);    /* a call that was running has ended */
     calls = atomic_load(&timer.calls);
-    client_pause_ms(30);
-    assert_int_equal(atomic_load(&timer.calls), calls);
-    assert_int_equal(timer.overlaps, 0);
+    client_pause_ms(50);
     server_rig_stop(&rig);
+    assert_true(atomic_load(&timer.calls) <= calls + CALLS_UNDER_WAY_MAX);
+    assert_int_equal(timer.overlaps, 0);
 }
 
 static void timer_stopped_before_its_time_never_fires(void **state)
@@ -174,11 +176,10 @@ static void unread_data_is_announced_again(void **state)
     assert_int_equal(write(ends[1], "ab", 2), 2);
     client_await(&bytes_read, 12);
     pl_event_stop(&source);
-    client_pause_ms(20);
     before = atomic_load(&calls);
     assert_int_equal(write(ends[1], "more", 4), 4);
-    client_pause_ms(30);
-    assert_int_equal(atomic_load(&calls), before);
+    client_pause_ms(50);
+    assert_true(atomic_load(&calls) <= before + CALLS_UNDER_WAY_MAX);
     /* The descriptor is still the application's, and can be watched again. */
     assert_int_equal(pl_watch_fd(rig.server, ends[0], PL_READABLE, on_readable, NULL, &source), 0);
     client_await(&bytes_read, 16);

@@ -27,9 +27,12 @@ struct later {
 };
 
 struct job_state {
+    struct probe *probe;
     long ms;
     bool is_broken;
 };
+
+#define GATE_MS_MAX 60000
 
 enum { MAIL_REPLY = PL_MAIL_JOB + 1 };
 
@@ -49,6 +52,23 @@ void probe_deinit(struct probe *probe)
 static void sleep_ms(long ms)
 {
     nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+/* Bounded: a test that has failed does not open the gate. */
+static void block(struct probe *probe, long ms)
+{
+    if (ms >= 0) {
+        sleep_ms(ms);
+        return;
+    }
+    atomic_fetch_add(&probe->blocked, 1);
+    for (int i = 0; i < GATE_MS_MAX && !atomic_load(&probe->is_gate_open); i++)
+        sleep_ms(1);
+}
+
+void probe_open_gate(struct probe *probe)
+{
+    atomic_store(&probe->is_gate_open, true);
 }
 
 static void drop_reply(struct pl_mail *mail, struct pl_conn *conn)
@@ -174,7 +194,7 @@ static void run_job(struct pl_job *job)
     const char *space = memchr(input.bytes + 4, ' ', input.length - 4);
     size_t skipped = (size_t)(space + 1 - input.bytes);
 
-    sleep_ms(state->ms);
+    block(state->probe, state->ms);
     state->is_broken = pl_output_append(pl_job_output(job), space + 1, input.length - skipped) < 0;
 }
 
@@ -239,7 +259,7 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
         if (job == NULL)
             return PL_CLOSE;
         (void)after_number(text + 4, &number);
-        ((struct job_state *)pl_job_state(job))->ms = number;
+        *(struct job_state *)pl_job_state(job) = (struct job_state){ .probe = probe, .ms = number };
         return await(conn);
     }
     pl_conn_consume(conn, unit_bytes);
@@ -248,7 +268,7 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
         return reply(conn, text + 5);
     if (strncmp(text, "sleep ", 6) == 0) {
         rest = after_number(text + 6, &number);
-        sleep_ms(number);
+        block(probe, number);
         return reply(conn, rest);
     }
     if (strncmp(text, "later ", 6) == 0) {

@@ -5,6 +5,7 @@
  *     echo TEXT        TEXT
  *     sleep MS TEXT    TEXT, after blocking the thread unsaid
  *     job MS TEXT      TEXT, from a job that blocks
+ *                      with -1 for MS both block until the test calls probe_open_gate()
  *     later MS TEXT    TEXT, posted by another thread after MS
  *     before TEXT      TEXT, posted by another thread before the connection is parked
  *     hold TEXT        TEXT, when the test calls probe_release()
@@ -19,6 +20,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct probe {
     _Atomic uint32_t violations; /* two threads inside one connection */
@@ -26,6 +28,8 @@ struct probe {
     _Atomic uint32_t opened, closed;
     _Atomic uint32_t timeouts, shutdowns, refusals;
     _Atomic uint32_t held;    /* connections that wait for probe_release() */
+    _Atomic uint32_t blocked; /* threads that came to the gate */
+    _Atomic bool is_gate_open;
     _Atomic uint32_t posters; /* threads of `later` still on their way */
     _Atomic uint32_t stale;   /* posts that came too late */
     pthread_mutex_t lock;     /* guards tokens */
@@ -40,5 +44,7 @@ void probe_init(struct probe *probe);
 void probe_deinit(struct probe *probe);
 /* Posts the reply of the oldest held connection; the result of the post. */
 int probe_release(struct probe *probe);
+/* Lets those that block at the gate go on, and all who come later. */
+void probe_open_gate(struct probe *probe);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "claim.h"
+#include "client.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -8,6 +9,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+
+#define ALL_REASONS 0xffu /* every reason there may be */
 
 static _Atomic uint64_t word;
 static uint32_t reasons;
@@ -136,6 +139,42 @@ static void a_token_of_an_earlier_generation_is_stale(void **state)
     assert_int_equal(pl_claim_try(&word, second, PL_READABLE, &reasons), PL_CLAIM_WON);
 }
 
+static void what_is_asked_for_is_taken_and_the_rest_stays_pending(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    assert_int_equal(pl_claim_try(&word, generation, PL_READABLE | PL_SHUTDOWN, &reasons),
+                     PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_try(&word, generation, PL_TIMEOUT, &reasons), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_take_pending(&word, PL_SHUTDOWN | PL_HANGUP), PL_SHUTDOWN);
+    assert_true(pl_claim_is_held(&word));
+    /* Once taken it is gone. */
+    assert_int_equal(pl_claim_take_pending(&word, PL_SHUTDOWN | PL_HANGUP), 0);
+    assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(reasons, PL_READABLE | PL_TIMEOUT);
+}
+
+static void taking_touches_nothing_but_what_is_pending(void **state)
+{
+    static const uint32_t masks[] = { 0, PL_HANGUP, PL_SHUTDOWN | PL_HANGUP, ALL_REASONS };
+    uint64_t before;
+
+    (void)state;
+    atomic_store(&word, 0xfffffff7ull << 32);
+    assert_int_equal(pl_claim_open(&word), 0xfffffff7u);
+    before = atomic_load(&word);
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        assert_int_equal(pl_claim_take_pending(&word, masks[i]), 0);
+        assert_int_equal(atomic_load(&word), before);
+        assert_int_equal(pl_claim_try(&word, 0xfffffff7u, PL_HANGUP, &reasons), PL_CLAIM_NOTED);
+        assert_int_equal(pl_claim_take_pending(&word, ALL_REASONS), PL_HANGUP);
+        assert_int_equal(atomic_load(&word), before);
+    }
+    assert_int_equal(reasons, 0);
+}
+
 static void the_generation_wraps_without_touching_the_state(void **state)
 {
     (void)state;
@@ -148,8 +187,9 @@ static void the_generation_wraps_without_touching_the_state(void **state)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-#define CLAIMERS 5
-#define ROUNDS   20000
+#define CLAIMERS  5
+#define ROUNDS    20000
+#define NOTING_MS 500
 
 static const uint32_t own_reason[CLAIMERS] = { PL_READABLE, PL_WRITABLE, PL_COMPLETION, PL_TIMEOUT,
                                                PL_PEER_DONE };
@@ -159,6 +199,16 @@ static _Atomic int inside;
 static _Atomic uint32_t violations;
 static _Atomic uint32_t wins;
 static uint64_t holder_only; /* plain on purpose: the claim word is its only guard */
+
+static void forget_the_claimers(void)
+{
+    atomic_store(&inside, 0);
+    atomic_store(&violations, 0);
+    for (size_t i = 0; i < CLAIMERS; i++) {
+        atomic_store(&announced[i], 0);
+        atomic_store(&handled[i], 0);
+    }
+}
 
 static void handle(uint32_t why)
 {
@@ -215,6 +265,57 @@ static void one_holder_at_a_time_and_no_reason_is_lost(void **state)
         assert_int_equal(atomic_load(&handled[i]), ROUNDS);
     assert_int_equal(holder_only, atomic_load(&wins));
     assert_true(atomic_load(&wins) > CLAIMERS);
+}
+
+/* Goes on only when its last note was taken: one that is lost stops it. As often as there is time
+ * for: on a machine with other work a round may take as long as a turn of all the others. */
+static void *note_often(void *argument)
+{
+    size_t own = (size_t)(uintptr_t)argument;
+    int64_t begun_ms = client_now_ms(), now_ms = begun_ms;
+    uint32_t why;
+
+    for (uint32_t i = 1; now_ms < begun_ms + NOTING_MS && atomic_load(&violations) == 0; i++) {
+        int64_t until = now_ms + CLIENT_DEADLINE_MS;
+
+        atomic_store(&announced[own], i);
+        if (pl_claim_try(&word, 0, own_reason[own], &why) != PL_CLAIM_NOTED)
+            atomic_fetch_add(&violations, 1);
+        while (atomic_load(&handled[own]) < i && atomic_load(&violations) == 0) {
+            sched_yield();
+            now_ms = client_now_ms();
+            if (now_ms > until)
+                atomic_fetch_add(&violations, 1);
+        }
+        now_ms = client_now_ms();
+    }
+    atomic_fetch_sub(&inside, 1);
+    return NULL;
+}
+
+/* A holder that never lets go takes one reason at a time while the others come. */
+static void no_reason_is_lost_to_a_holder_that_goes_on(void **state)
+{
+    pthread_t threads[CLAIMERS];
+
+    (void)state;
+    forget_the_claimers();
+    atomic_store(&inside, CLAIMERS);
+    assert_int_equal(pl_claim_open(&word), 0);
+    for (size_t i = 0; i < CLAIMERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, note_often, (void *)(uintptr_t)i), 0);
+    while (atomic_load(&inside) > 0) {
+        for (size_t i = 0; i < CLAIMERS; i++)
+            if (pl_claim_take_pending(&word, own_reason[i]) != 0)
+                atomic_store(&handled[i], atomic_load(&announced[i]));
+        sched_yield();
+    }
+    for (size_t i = 0; i < CLAIMERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&violations), 0);
+    for (size_t i = 0; i < CLAIMERS; i++)
+        assert_int_equal(atomic_load(&handled[i]), atomic_load(&announced[i]));
+    assert_true(pl_claim_release(&word, ALL_REASONS, &reasons));
 }
 
 static _Atomic uint32_t current_generation;
@@ -276,8 +377,11 @@ int main(void)
         cmocka_unit_test_setup(hang_up_timeout_and_shutdown_always_win, setup),
         cmocka_unit_test_setup(only_what_is_waited_for_wins, setup),
         cmocka_unit_test_setup(a_token_of_an_earlier_generation_is_stale, setup),
+        cmocka_unit_test_setup(what_is_asked_for_is_taken_and_the_rest_stays_pending, setup),
+        cmocka_unit_test_setup(taking_touches_nothing_but_what_is_pending, setup),
         cmocka_unit_test_setup(the_generation_wraps_without_touching_the_state, setup),
         cmocka_unit_test_setup(one_holder_at_a_time_and_no_reason_is_lost, setup),
+        cmocka_unit_test_setup(no_reason_is_lost_to_a_holder_that_goes_on, setup),
         cmocka_unit_test_setup(a_late_token_never_wins_the_next_guest, setup),
     };
 
