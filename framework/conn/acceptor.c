@@ -141,11 +141,9 @@ static void close_acceptor(struct pl_slot *slot)
     ops_of(acceptor)->release(slot->engine, slot);
 }
 
-static const struct pl_slot_kind acceptor_kind = { .name = "acceptor",
-                                                   .brings_work = true,
-                                                   .wake = wake,
-                                                   .run = run,
-                                                   .close = close_acceptor };
+static const struct pl_slot_kind acceptor_kind = {
+    .name = "acceptor", .brings_work = true, .wake = wake, .run = run, .close = close_acceptor
+};
 
 int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd)
 {

@@ -165,11 +165,9 @@ static void close_datagrams(struct pl_slot *slot)
     pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
 }
 
-static const struct pl_slot_kind datagram_kind = { .name = "datagram",
-                                                   .brings_work = true,
-                                                   .wake = wake,
-                                                   .run = run,
-                                                   .close = close_datagrams };
+static const struct pl_slot_kind datagram_kind = {
+    .name = "datagram", .brings_work = true, .wake = wake, .run = run, .close = close_datagrams
+};
 
 int pl_datagram_slot_open(struct pl_datagram_slot *datagrams, struct pl_service *service, int fd)
 {

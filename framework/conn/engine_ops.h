@@ -22,7 +22,8 @@ struct pl_engine_ops {
                   int fd);
     /* holder: takes the descriptor out of the handle set without closing it */
     void (*forget)(struct pl_engine *engine, struct pl_slot *slot);
-    /* any: a free slot, held by the caller, for a guest that is no accepted connection; NULL: none */
+    /* any: a free slot, held by the caller, for a guest that is no accepted connection; NULL: none
+     */
     struct pl_slot *(*take)(struct pl_engine *engine);
     /* holder outside a turn: arms for slot->waits and lets go; what came meanwhile gets a turn */
     void (*let_go)(struct pl_engine *engine, struct pl_slot *slot);

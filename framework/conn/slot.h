@@ -54,6 +54,8 @@ struct pl_slot_kind {
     enum pl_next (*run)(struct pl_slot *slot, uint32_t stages);
     /* Ends it: after this the slot is free for somebody else. */
     void (*close)(struct pl_slot *slot);
+    /* For PL_LEND; NULL where no turn returns it. */
+    void (*lend)(struct pl_slot *slot);
 };
 
 struct pl_slot {
@@ -71,12 +73,12 @@ struct pl_slot {
     const struct pl_arming *arming;
 
     /* Holder only. */
-    uint8_t next;         /* enum pl_next: where the next turn begins */
-    uint8_t waits;        /* what the settle waits for */
-    uint8_t queued;       /* stands in the ready ring or an inbox */
+    uint8_t next;          /* enum pl_next: where the next turn begins */
+    uint8_t waits;         /* what the settle waits for */
+    uint8_t queued;        /* stands in the ready ring or an inbox */
     bool is_unwatched : 1; /* has no descriptor to arm */
     bool is_lent : 1;      /* held by a thread of the application, out of the handle set */
-    uint32_t queued_us;   /* when it entered the ring: the clock's low bits; 0: it did not */
+    uint32_t queued_us;    /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;   /* borrowed: who runs it now */
     struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */

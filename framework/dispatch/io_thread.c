@@ -81,8 +81,8 @@ static bool is_lingering(struct pl_slot *slot)
 bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
                        uint32_t *stages)
 {
-    bool brings_work = slot->kind->brings_work &&
-                       (slot->next == PL_RUN_RECEIVE || slot->next == PL_RUN_ACCEPT);
+    bool brings_work =
+        slot->kind->brings_work && (slot->next == PL_RUN_RECEIVE || slot->next == PL_RUN_ACCEPT);
 
     if (!brings_work || model->worker_stages == 0 || is_lingering(slot) ||
         queue_depth(model) < model->settings.queue_max)

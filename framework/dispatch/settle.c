@@ -6,7 +6,7 @@
  *                    └ something came meanwhile: still held ─▶ ready ring
  *     PL_AGAIN  ready ring, with a word about a hang-up or shutdown that came meanwhile
  *     PL_CLOSE  the kind's close
- *     PL_HANDED nothing: it has another holder
+ *     PL_LEND   the kind's lend: another thread holds it from then on
  *
  * The handle is armed while the slot is still held: an event that comes at once meets a held slot,
  * leaves its pending bit, and the release finds it. So nothing is touched after the release, and
@@ -59,8 +59,6 @@ static void again(struct pl_thread *thread, struct pl_slot *slot)
 
 void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next)
 {
-    if (next == PL_HANDED)
-        return; /* its new holder may have let it go already */
     PL_ASSERT_SLOW(pl_claim_is_held(&slot->claim));
     slot->thread = thread;
     switch (next) {
@@ -73,7 +71,9 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
     case PL_CLOSE:
         slot->kind->close(slot);
         break;
-    case PL_HANDED:
+    case PL_LEND:
+        slot->kind->lend(slot);
+        break;
     case PL_RUN_ACCEPT:
     case PL_RUN_RECEIVE:
     case PL_RUN_PROCESS:

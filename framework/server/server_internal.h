@@ -39,8 +39,8 @@ struct pl_server {
     struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
     size_t engines_count;
     struct pl_engine *shared_engine; /* one of them, or NULL */
-    struct pl_upstream *upstreams;  /* owned: settings.upstreams.count of them, in place */
-    size_t upstreams_count;         /* that were opened */
+    struct pl_upstream *upstreams;   /* owned: settings.upstreams.count of them, in place */
+    size_t upstreams_count;          /* that were opened */
     struct pl_server_listener listeners[PL_SERVER_LISTENERS_MAX];
     size_t listeners_count;
     bool listeners_removed;

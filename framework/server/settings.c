@@ -526,7 +526,8 @@ static int check_name(const struct pl_service_settings *services, uint32_t index
     return 0;
 }
 
-/* ---- upstreams --------------------------------------------------------------------------------- */
+/* ---- upstreams ---------------------------------------------------------------------------------
+ */
 
 static bool is_word(const char *text)
 {

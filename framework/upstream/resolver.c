@@ -67,7 +67,8 @@ bool pl_resolver_is_name(const char *text)
 {
     struct name name;
 
-    /* A last label of digits alone belongs to an address, and a wrong one at that (RFC 1123, 2.1). */
+    /* A last label of digits alone belongs to an address, and a wrong one at that (RFC 1123, 2.1).
+     */
     if (!split(text, &name))
         return false;
     return strspn(name.host, "0123456789.") != strlen(name.host);
@@ -110,7 +111,8 @@ int pl_resolver_add(struct pl_resolver *resolver, const char *text, uint32_t num
     return 0;
 }
 
-/* ---- the thread -------------------------------------------------------------------------------- */
+/* ---- the thread --------------------------------------------------------------------------------
+ */
 
 static uint32_t collect(const struct addrinfo *found, struct pl_address *addresses)
 {
@@ -215,7 +217,8 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------
+ */
 
 int pl_resolver_start(struct pl_resolver *resolver)
 {

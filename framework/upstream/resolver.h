@@ -18,8 +18,8 @@
 
 struct pl_resolver;
 
-/* What a name stands for now, at most PL_UPSTREAM_ADDRESSES_MAX; none: it could not be resolved, and
- * `error` says why. Thread: the resolver's; must not block. */
+/* What a name stands for now, at most PL_UPSTREAM_ADDRESSES_MAX; none: it could not be resolved,
+ * and `error` says why. Thread: the resolver's; must not block. */
 typedef void pl_resolved(const struct pl_address *addresses, uint32_t count, const char *error,
                          void *context, uint32_t number);
 

@@ -18,7 +18,8 @@
 /* No deadline of a pl_service is used: each phase of an upstream connection has its own. */
 #define NEVER_DUE_MS (365 * 86400000ll)
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------------------
+ */
 
 static void on_resolved(const struct pl_address *addresses, uint32_t count, const char *error,
                         void *context, uint32_t number)
@@ -45,8 +46,7 @@ static int add_name(struct pl_upstream *upstream, const char *text, uint32_t num
     if (upstream->resolver == NULL)
         upstream->resolver =
             pl_resolver_new(upstream->settings->refresh_us / 1000, on_resolved, upstream);
-    return upstream->resolver == NULL ? -ENOMEM
-                                      : pl_resolver_add(upstream->resolver, text, number);
+    return upstream->resolver == NULL ? -ENOMEM : pl_resolver_add(upstream->resolver, text, number);
 }
 
 static int add_server(struct pl_upstream *upstream, const char *text, struct pl_error *error)
@@ -76,7 +76,8 @@ static int add_servers(struct pl_upstream *upstream, struct pl_error *error)
     return err;
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------
+ */
 
 static int make_records(struct pl_upstream *upstream)
 {
@@ -115,15 +116,15 @@ int pl_upstream_open(struct pl_upstream *upstream, const struct pl_upstream_sett
     upstream->settings = settings;
     upstream->engines_count = engines_count;
     memcpy(upstream->engines, engines, engines_count * sizeof(*engines));
-    upstream->service = (struct pl_service){ .name = settings->name,
-                                             .protocol = &pl_upstream_protocol,
-                                             .message_bytes_max =
-                                                 (size_t)settings->message_bytes_max,
-                                             .header_ms = NEVER_DUE_MS,
-                                             .body_ms = NEVER_DUE_MS,
-                                             .idle_ms = NEVER_DUE_MS,
-                                             .write_ms = NEVER_DUE_MS,
-                                             .handler_ms = NEVER_DUE_MS };
+    upstream->service =
+        (struct pl_service){ .name = settings->name,
+                             .protocol = &pl_upstream_protocol,
+                             .message_bytes_max = (size_t)settings->message_bytes_max,
+                             .header_ms = NEVER_DUE_MS,
+                             .body_ms = NEVER_DUE_MS,
+                             .idle_ms = NEVER_DUE_MS,
+                             .write_ms = NEVER_DUE_MS,
+                             .handler_ms = NEVER_DUE_MS };
     upstream->keeper_due_ms = PL_TIMER_NEVER;
     pthread_mutex_init(&upstream->lock, NULL);
     pthread_mutex_init(&upstream->strangers.lock, NULL);
@@ -202,7 +203,8 @@ void pl_upstream_close(struct pl_upstream *upstream)
     memset(upstream, 0, sizeof(*upstream));
 }
 
-/* ---- figures ----------------------------------------------------------------------------------- */
+/* ---- figures -----------------------------------------------------------------------------------
+ */
 
 void pl_upstream_stats(struct pl_upstream *upstream, struct pl_upstream_stats *ret_stats)
 {
@@ -227,8 +229,9 @@ int pl_upstream_stats_to_json(const struct pl_upstream_stats *stats, char *text,
     };
     struct pl_json json = { .text = text, .size = size };
 
-    pl_json_put(&json, "{\"name\":\"%s\",\"open\":%u,\"idle\":%u,\"leased\":%u,\"waiting\":%u,"
-                       "\"ejected\":%u",
+    pl_json_put(&json,
+                "{\"name\":\"%s\",\"open\":%u,\"idle\":%u,\"leased\":%u,\"waiting\":%u,"
+                "\"ejected\":%u",
                 stats->name, stats->open, stats->idle, stats->leased, stats->waiting,
                 stats->ejected);
     for (size_t i = 0; i < PL_UPSTREAM_COUNTERS_COUNT; i++)

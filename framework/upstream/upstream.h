@@ -24,7 +24,8 @@
 
 #include <pthread.h>
 
-/* ---- settings: filled by the server's tables --------------------------------------------------- */
+/* ---- settings: filled by the server's tables ---------------------------------------------------
+ */
 
 enum pl_upstream_policy { PL_UPSTREAM_ROUND_ROBIN, PL_UPSTREAM_LEAST_CONNECTIONS };
 
@@ -54,7 +55,8 @@ struct pl_upstream_settings {
     int64_t refresh_us;
 };
 
-/* ---- records ----------------------------------------------------------------------------------- */
+/* ---- records -----------------------------------------------------------------------------------
+ */
 
 /* A server behind the upstream. Guarded by the upstream's lock. */
 struct pl_upstream_server {
@@ -72,7 +74,7 @@ struct pl_upstream_server {
 struct pl_upstream_waiter {
     struct pl_link link; /* guarded by the upstream's lock */
     bool is_lessee;
-    uint32_t set; /* in which it would like to have its connection */
+    uint32_t set;                           /* in which it would like to have its connection */
     const struct pl_upstream_server *avoid; /* could not be reached just now; NULL: none */
 };
 
@@ -182,7 +184,8 @@ struct pl_upstream {
 
 #define PL_UPSTREAM_COUNT(upstream, name) ((upstream)->counters[PL_UPSTREAM_COUNT_##name]++)
 
-/* ---- upstream.c: life ------------------------------------------------------------------------- */
+/* ---- upstream.c: life -------------------------------------------------------------------------
+ */
 
 /*
  * Makes the pool of checked settings, which it borrows. `upstream` is zeroed and never moves.
@@ -195,12 +198,14 @@ PL_MUST_CHECK int pl_upstream_open(struct pl_upstream *upstream,
                                    struct pl_buffer_pool *buffers, struct pl_error *error);
 /* Warms up, resolves names. The engines run. Thread: control. */
 PL_MUST_CHECK int pl_upstream_start(struct pl_upstream *upstream, struct pl_error *error);
-/* Ends every call that waits, and takes no more. The engines' threads have left. Thread: control. */
+/* Ends every call that waits, and takes no more. The engines' threads have left. Thread: control.
+ */
 void pl_upstream_stop(struct pl_upstream *upstream);
 /* Every connection is closed; every lease was returned. Fine on a zeroed one. Thread: control. */
 void pl_upstream_close(struct pl_upstream *upstream);
 
-/* ---- upstream_choice.c: which server; all with the lock held ------------------------------------- */
+/* ---- upstream_choice.c: which server; all with the lock held
+ * ------------------------------------- */
 
 /* The server for the next exchange, `avoided` (or NULL) only if there is no other; NULL while none
  * has an address. */
@@ -213,7 +218,8 @@ int64_t pl_upstream_note_failure_locked(struct pl_upstream *upstream,
                                         struct pl_upstream_server *server, int64_t now_ms);
 bool pl_upstream_is_ejected_locked(const struct pl_upstream_server *server);
 
-/* ---- upstream_pool.c: who gets which connection --------------------------------------------------- */
+/* ---- upstream_pool.c: who gets which connection
+ * --------------------------------------------------- */
 
 enum pl_upstream_grant {
     PL_UPSTREAM_GRANT_IDLE, /* *ret_conn: a connection that was idle, now leased */
@@ -248,7 +254,8 @@ void pl_upstream_serve_line(struct pl_upstream *upstream);
 /* The handle set of the calling thread. */
 uint32_t pl_upstream_own_set(const struct pl_upstream *upstream);
 
-/* ---- upstream_conn.c: the slot --------------------------------------------------------------------- */
+/* ---- upstream_conn.c: the slot
+ * --------------------------------------------------------------------- */
 
 /* Begins to connect in that set, and goes on in turns of its own; what it was made for stands in
  * the record. Thread: any. */
@@ -259,8 +266,8 @@ PL_MUST_CHECK int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int6
 /* Wins an idle connection for whom it was assigned to, and brings it to that set if nobody else is
  * at it. Thread: any. */
 void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set);
-/* Gives the connection of that token a turn, in which it asks whether its call was cancelled. Thread:
- * any. */
+/* Gives the connection of that token a turn, in which it asks whether its call was cancelled.
+ * Thread: any. */
 void pl_upstream_interrupt(struct pl_engine *engine, uint64_t token);
 /* A lent connection goes to whom it was passed on, or to rest, or is closed. Thread: the lessee. */
 void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable);
@@ -272,7 +279,8 @@ void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_s
 /* What all upstream connections speak. */
 extern const struct pl_protocol pl_upstream_protocol;
 
-/* ---- upstream_call.c: the event-driven way ----------------------------------------------------------- */
+/* ---- upstream_call.c: the event-driven way
+ * ----------------------------------------------------------- */
 
 /* Ends it: `done` is called. Thread: whoever has it. */
 void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstream_outcome outcome,
@@ -280,7 +288,8 @@ void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstre
 /* Nobody wants its reply any more. Thread: whoever has it. */
 bool pl_upstream_is_unwanted(const struct pl_upstream_call_record *record);
 
-/* ---- upstream_keeper.c ---------------------------------------------------------------------------------- */
+/* ---- upstream_keeper.c
+ * ---------------------------------------------------------------------------------- */
 
 PL_MUST_CHECK int pl_upstream_keeper_open(struct pl_upstream *upstream);
 /* Lets the keeper look, if it would sleep beyond `due_ms`. Thread: any. */

@@ -43,7 +43,8 @@ const char *pl_upstream_outcome_name(enum pl_upstream_outcome outcome)
     return outcome < PL_UPSTREAM_OUTCOMES_COUNT ? outcome_names[outcome] : "unknown";
 }
 
-/* ---- the request's memory ---------------------------------------------------------------------- */
+/* ---- the request's memory ----------------------------------------------------------------------
+ */
 
 /* The cache of the calling thread, if it belongs to this server. */
 static struct pl_buffer_cache *own_cache(struct pl_upstream *upstream)
@@ -86,7 +87,8 @@ static void give_request(struct pl_upstream *upstream, struct pl_buffer *request
     pthread_mutex_unlock(&upstream->strangers.lock);
 }
 
-/* ---- begin ------------------------------------------------------------------------------------- */
+/* ---- begin -------------------------------------------------------------------------------------
+ */
 
 static uint32_t tries_locked(const struct pl_upstream *upstream)
 {
@@ -115,8 +117,7 @@ static struct pl_upstream_call_record *take_record_locked(struct pl_upstream *up
 static void begin(struct pl_upstream_call_record *record, const struct pl_upstream_call *call,
                   struct pl_buffer *request, uint32_t set)
 {
-    const struct pl_upstream_timeouts_settings *timeouts =
-        &record->upstream->settings->timeouts;
+    const struct pl_upstream_timeouts_settings *timeouts = &record->upstream->settings->timeouts;
     int64_t now_ms = pl_clock_ms();
     int64_t total_ms = timeouts->total_us / 1000;
 
@@ -208,8 +209,8 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
     if (err == 0) {
         ticket.index = record->index;
         ticket.generation = record->generation;
-        due_ms = record->wait_due_ms < record->total_due_ms ? record->wait_due_ms
-                                                            : record->total_due_ms;
+        due_ms =
+            record->wait_due_ms < record->total_due_ms ? record->wait_due_ms : record->total_due_ms;
     }
     pthread_mutex_unlock(&upstream->lock);
     if (err < 0) {
@@ -228,7 +229,8 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
     return 0;
 }
 
-/* ---- end --------------------------------------------------------------------------------------- */
+/* ---- end ---------------------------------------------------------------------------------------
+ */
 
 static void count_end_locked(struct pl_upstream *upstream,
                              const struct pl_upstream_call_record *record,
@@ -270,8 +272,7 @@ void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstre
     struct pl_upstream *upstream = record->upstream;
     const struct pl_upstream_result result = { .outcome = outcome,
                                                .reply = reply,
-                                               .took_us =
-                                                   (pl_clock_ns() - record->begun_ns) / 1000,
+                                               .took_us = (pl_clock_ns() - record->begun_ns) / 1000,
                                                .was_reused = record->was_reused };
     pl_upstream_done *done = record->call.done;
     void *context = record->call.context;

@@ -61,7 +61,8 @@ bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn)
            pl_clock_ms() < conn->born_ms + pool->max_lifetime_us / 1000;
 }
 
-/* ---- connecting -------------------------------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------------------------------
+ */
 
 /* The slot is the connection's from now on; both belong to the caller. */
 static int take_slot(struct pl_upstream_conn *conn, struct pl_engine *engine, uint32_t set, int fd)
@@ -92,12 +93,12 @@ static void begin_record(struct pl_upstream_conn *conn, int64_t now_ms)
 }
 
 /* What it was made for is tried elsewhere, or told. */
-static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outcome outcome, int err)
+static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outcome outcome,
+                            int err)
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_upstream_call_record *ended = NULL;
-    bool is_fault =
-        outcome == PL_UPSTREAM_CONNECT_FAILED || outcome == PL_UPSTREAM_CONNECT_TIMEOUT;
+    bool is_fault = outcome == PL_UPSTREAM_CONNECT_FAILED || outcome == PL_UPSTREAM_CONNECT_TIMEOUT;
 
     if (is_fault) {
         PL_LOG_RATED(PL_LOG_WARNING, "upstream %s: cannot connect to %s: %s (errno %d)",
@@ -206,10 +207,9 @@ int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int64_t until_ms)
     err = connect_within(conn, due_ms < until_ms ? due_ms : until_ms, &fd);
     if (err < 0) {
         pl_close_fd(&fd);
-        fail_to_connect(conn,
-                        err == -ETIMEDOUT ? PL_UPSTREAM_CONNECT_TIMEOUT
-                                          : PL_UPSTREAM_CONNECT_FAILED,
-                        err);
+        fail_to_connect(
+            conn, err == -ETIMEDOUT ? PL_UPSTREAM_CONNECT_TIMEOUT : PL_UPSTREAM_CONNECT_FAILED,
+            err);
         return err;
     }
     conn->is_connecting = false;
@@ -267,7 +267,8 @@ static enum pl_next go_on_connecting(struct pl_upstream_conn *conn)
     return PL_RUN_PROCESS;
 }
 
-/* ---- a call ------------------------------------------------------------------------------------ */
+/* ---- a call ------------------------------------------------------------------------------------
+ */
 
 static bool is_quiet(const struct pl_conn *raw)
 {
@@ -362,7 +363,8 @@ static enum pl_next receive_reply(struct pl_upstream_conn *conn)
     return wait_for(conn, PL_READABLE);
 }
 
-/* ---- between exchanges ------------------------------------------------------------------------- */
+/* ---- between exchanges -------------------------------------------------------------------------
+ */
 
 /* Takes what was assigned; the state of a connection that nobody has is told. */
 static enum pl_upstream_state take_assigned(struct pl_upstream_conn *conn)
@@ -413,7 +415,7 @@ static enum pl_next process(struct pl_conn *raw)
         return conn->is_sent ? receive_reply(conn) : send_request(conn);
     switch (take_assigned(conn)) {
     case PL_UPSTREAM_LENT:
-        return PL_HANDED;
+        return PL_LEND;
     case PL_UPSTREAM_DOOMED:
         return end(conn);
     case PL_UPSTREAM_IDLE:
@@ -443,7 +445,8 @@ static enum pl_frame frame(struct pl_conn *raw)
     return ask_framer(conn, &bytes) == PL_UPSTREAM_MORE ? PL_FRAME_INCOMPLETE : PL_FRAME_UNIT;
 }
 
-/* ---- ends -------------------------------------------------------------------------------------- */
+/* ---- ends --------------------------------------------------------------------------------------
+ */
 
 /* The call that it is connecting for, or that is under way. */
 static bool is_cancelled(struct pl_upstream_conn *conn)
@@ -587,7 +590,8 @@ static void close_upstream(struct pl_slot *slot)
         pl_upstream_complete(told, failure, PL_VIEW(""));
 }
 
-/* ---- the slot ---------------------------------------------------------------------------------- */
+/* ---- the slot ----------------------------------------------------------------------------------
+ */
 
 static int64_t due_of(const struct pl_upstream_conn *conn)
 {
@@ -600,8 +604,8 @@ static int64_t due_of(const struct pl_upstream_conn *conn)
     return record->first_byte_due_ms;
 }
 
-/* Before it waits. The timer is set only to be earlier: one that fires too soon is set anew, which is once per
- * time-out and not once per exchange. */
+/* Before it waits. The timer is set only to be earlier: one that fires too soon is set anew, which
+ * is once per time-out and not once per exchange. */
 static enum pl_next prepare_to_wait(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
@@ -619,8 +623,8 @@ static enum pl_next prepare_to_wait(struct pl_upstream_conn *conn)
     return PL_WAIT;
 }
 
-/* To the thread that it is leased for, which may have let it go again when this returns. Thread: the
- * holder. */
+/* To the thread that it is leased for, which may have let it go again when this returns. Thread:
+ * the holder. */
 static void hand_over(struct pl_upstream_conn *conn)
 {
     struct pl_upstream *upstream = conn->upstream;
@@ -660,16 +664,20 @@ static enum pl_next run(struct pl_slot *slot, uint32_t stages)
     struct pl_upstream_conn *conn = record_of(pl_conn_of(slot));
     enum pl_next next = pl_conn_run(slot, stages);
 
-    if (next == PL_HANDED)
-        hand_over(conn);
     return next == PL_WAIT ? prepare_to_wait(conn) : next;
 }
 
+static void lend(struct pl_slot *slot)
+{
+    hand_over(record_of(pl_conn_of(slot)));
+}
+
 static const struct pl_slot_kind upstream_kind = {
-    .name = "upstream", .wake = wake, .run = run, .close = close_upstream
+    .name = "upstream", .wake = wake, .run = run, .close = close_upstream, .lend = lend
 };
 
-/* ---- to and from those who wait ---------------------------------------------------------------- */
+/* ---- to and from those who wait ----------------------------------------------------------------
+ */
 
 /* To the handle set of whoever asked: a slot there, the same descriptor. Thread: the holder. */
 static void move(struct pl_upstream_conn *conn, uint32_t set)
@@ -692,7 +700,8 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
     pl_slot_wake(&conn->conn->slot, PL_COMPLETION);
 }
 
-/* No thread of the engine is needed for a lessee: one that waits for a lease may be the only one. */
+/* No thread of the engine is needed for a lessee: one that waits for a lease may be the only one.
+ */
 void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set)
 {
     struct pl_upstream *upstream = conn->upstream;
@@ -719,8 +728,7 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set)
 
 void pl_upstream_interrupt(struct pl_engine *engine, uint64_t token)
 {
-    struct pl_slot *slot =
-        pl_slot_table_at(&pl_engine_face_of(engine)->table, (uint32_t)token);
+    struct pl_slot *slot = pl_slot_table_at(&pl_engine_face_of(engine)->table, (uint32_t)token);
     uint32_t reasons;
 
     if (pl_slot_claim(slot, token, PL_TIMEOUT, &reasons) == PL_CLAIM_WON)
@@ -736,7 +744,8 @@ static void close_lent(struct pl_upstream_conn *conn)
     pl_upstream_gone(conn);
 }
 
-/* Listed as idle and held still: whoever is given it meanwhile leaves a mark that the release meets.
+/* Listed as idle and held still: whoever is given it meanwhile leaves a mark that the release
+ * meets.
  */
 static void let_rest(struct pl_upstream_conn *conn)
 {

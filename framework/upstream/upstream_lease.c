@@ -45,7 +45,8 @@ static void note_loop(struct pl_upstream *upstream)
                  upstream->settings->name, note == NULL ? "(unknown)" : note->name, thread->name);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting -----------------------------------------------------------------------------------
+ */
 
 static void init_lessee(struct pl_upstream *upstream, struct pl_upstream_lessee *lessee)
 {
@@ -152,7 +153,8 @@ static int obtain(struct pl_upstream *upstream, struct pl_upstream_lessee *lesse
     return err;
 }
 
-/* ---- leasing ----------------------------------------------------------------------------------- */
+/* ---- leasing -----------------------------------------------------------------------------------
+ */
 
 /* -EINTR: this one did not do, try another. */
 static int make_ready(struct pl_upstream_lessee *lessee, int64_t until_ms)
@@ -232,7 +234,8 @@ int pl_upstream_lease(struct pl_upstream *upstream, int64_t deadline_ms,
     return 0;
 }
 
-/* ---- using ------------------------------------------------------------------------------------- */
+/* ---- using -------------------------------------------------------------------------------------
+ */
 
 int pl_upstream_lease_fd(const struct pl_upstream_lease *lease)
 {
@@ -297,7 +300,8 @@ int pl_upstream_read(const struct pl_upstream_lease *lease, void *bytes, size_t 
     return err;
 }
 
-/* ---- giving back ------------------------------------------------------------------------------- */
+/* ---- giving back -------------------------------------------------------------------------------
+ */
 
 void pl_upstream_return(struct pl_upstream_lease *lease)
 {

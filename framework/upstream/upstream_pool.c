@@ -235,7 +235,8 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
 }
 
-/* ---- the line ---------------------------------------------------------------------------------- */
+/* ---- the line ----------------------------------------------------------------------------------
+ */
 
 /* Takes the first out of the line, if there is something to give; conn NULL: there is not. */
 static struct pl_upstream_conn *serve_first_locked(struct pl_upstream *upstream, bool *ret_is_new,

@@ -163,6 +163,7 @@ static void speak(struct backend *backend, struct backend_conn *conn, int64_t no
     if (conn->late_ms > 0 && now_ms >= conn->late_ms) {
         conn->late_ms = 0;
         (void)send(conn->fd, conn->late, strlen(conn->late), MSG_NOSIGNAL | MSG_DONTWAIT);
+        atomic_fetch_add(&backend->lates, 1);
     }
     if (conn->is_ending && conn->output_bytes == 0)
         end(backend, conn, false);
@@ -193,10 +194,9 @@ static void *thread_main(void *argument)
     struct backend *backend = argument;
 
     while (!atomic_load(&backend->is_stopping)) {
-        struct pollfd handles[BACKEND_CONNS_MAX + 2] = { { .fd = backend->listener,
-                                                           .events = POLLIN },
-                                                         { .fd = backend->wake,
-                                                           .events = POLLIN } };
+        struct pollfd handles[BACKEND_CONNS_MAX + 2] = {
+            { .fd = backend->listener, .events = POLLIN }, { .fd = backend->wake, .events = POLLIN }
+        };
         eventfd_t value;
 
         for (size_t i = 0; i < BACKEND_CONNS_MAX; i++)

@@ -79,8 +79,8 @@
 /* An application's own settings: a struct of this size at most. */
 #define PL_APP_SETTINGS_BYTES_MAX 1024
 
-/* Upstreams of one process, servers behind one, addresses of one name: lists that are walked under a
- * lock. */
+/* Upstreams of one process, servers behind one, addresses of one name: lists that are walked under
+ * a lock. */
 #define PL_UPSTREAMS_MAX          64
 #define PL_UPSTREAM_SERVERS_MAX   32
 #define PL_UPSTREAM_ADDRESSES_MAX 8

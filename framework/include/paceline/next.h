@@ -11,7 +11,7 @@ enum pl_next {
     PL_AGAIN,    /* budget used, work left: tail of the ready ring */
     PL_WAIT,     /* until one of the reasons waited for */
     PL_CLOSE,    /* the conversation is over; output that stands is sent before */
-    PL_HANDED,   /* the framework's own: somebody outside the model holds it now */
+    PL_LEND,     /* the framework's own: to a thread of the application, which holds it then */
 };
 
 #endif

@@ -32,18 +32,18 @@ PL_API struct pl_upstream *pl_server_upstream(struct pl_server *server, const ch
 /* How an exchange ended. */
 enum pl_upstream_outcome {
     PL_UPSTREAM_REPLIED,
-    PL_UPSTREAM_UNRESOLVED,        /* no server's name has an address */
-    PL_UPSTREAM_CONNECT_FAILED,    /* refused, unreachable */
-    PL_UPSTREAM_CONNECT_TIMEOUT,   /* timeouts.connect */
-    PL_UPSTREAM_WAIT_TIMEOUT,      /* timeouts.wait: all connections stayed leased */
+    PL_UPSTREAM_UNRESOLVED,         /* no server's name has an address */
+    PL_UPSTREAM_CONNECT_FAILED,     /* refused, unreachable */
+    PL_UPSTREAM_CONNECT_TIMEOUT,    /* timeouts.connect */
+    PL_UPSTREAM_WAIT_TIMEOUT,       /* timeouts.wait: all connections stayed leased */
     PL_UPSTREAM_FIRST_BYTE_TIMEOUT, /* timeouts.first_byte: sent, and nothing came back */
-    PL_UPSTREAM_TOTAL_TIMEOUT,     /* timeouts.total, waiting and connecting included */
-    PL_UPSTREAM_CLOSED,            /* the peer closed before the reply was whole */
-    PL_UPSTREAM_BROKEN,            /* the framer refused the reply */
-    PL_UPSTREAM_TOO_LONG,          /* the reply is longer than the upstream's `message` */
-    PL_UPSTREAM_NO_MEMORY,         /* limits.buffers, or slots */
-    PL_UPSTREAM_CANCELLED,         /* pl_upstream_cancel(), or the client has gone */
-    PL_UPSTREAM_STOPPED,           /* the server has stopped */
+    PL_UPSTREAM_TOTAL_TIMEOUT,      /* timeouts.total, waiting and connecting included */
+    PL_UPSTREAM_CLOSED,             /* the peer closed before the reply was whole */
+    PL_UPSTREAM_BROKEN,             /* the framer refused the reply */
+    PL_UPSTREAM_TOO_LONG,           /* the reply is longer than the upstream's `message` */
+    PL_UPSTREAM_NO_MEMORY,          /* limits.buffers, or slots */
+    PL_UPSTREAM_CANCELLED,          /* pl_upstream_cancel(), or the client has gone */
+    PL_UPSTREAM_STOPPED,            /* the server has stopped */
     PL_UPSTREAM_OUTCOMES_COUNT
 };
 
@@ -137,10 +137,10 @@ struct pl_upstream_lease {
  * done with the lease.
  *
  * Owner:  the caller, until pl_upstream_return() or pl_upstream_discard().
- * Thread: any that may block. On the thread of an event loop (`reactor` with `threads: 0`) it works,
- *         is counted as blocking_on_loop and named in the log.
- * Errors: -ETIMEDOUT; -EAGAIN: pool.max_waiters wait already; -ECONNREFUSED and the like: no server
- *         can be reached; -EADDRNOTAVAIL: no server's name has an address; -ENOBUFS; -ESHUTDOWN.
+ * Thread: any that may block. On the thread of an event loop (`reactor` with `threads: 0`) it
+ * works, is counted as blocking_on_loop and named in the log. Errors: -ETIMEDOUT; -EAGAIN:
+ * pool.max_waiters wait already; -ECONNREFUSED and the like: no server can be reached;
+ * -EADDRNOTAVAIL: no server's name has an address; -ENOBUFS; -ESHUTDOWN.
  */
 PL_MUST_CHECK PL_API int pl_upstream_lease(struct pl_upstream *upstream, int64_t deadline_ms,
                                            struct pl_upstream_lease *ret_lease);
