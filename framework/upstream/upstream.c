@@ -125,6 +125,7 @@ int pl_upstream_open(struct pl_upstream *upstream, const struct pl_upstream_sett
                              .idle_ms = NEVER_DUE_MS,
                              .write_ms = NEVER_DUE_MS,
                              .handler_ms = NEVER_DUE_MS };
+    upstream->keeper = PL_UPSTREAM_NOWHERE;
     upstream->keeper_due_ms = PL_TIMER_NEVER;
     pthread_mutex_init(&upstream->lock, NULL);
     pthread_mutex_init(&upstream->strangers.lock, NULL);

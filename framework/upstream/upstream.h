@@ -111,6 +111,16 @@ struct pl_upstream_lessee {
     bool must_connect;
 };
 
+/* Which slot of which engine it is; kept by whoever it was given to, because the connection may
+ * close at once. */
+struct pl_upstream_place {
+    uint32_t set;   /* the index of the engine */
+    uint64_t token; /* of the slot */
+};
+
+/* The token of no slot. */
+#define PL_UPSTREAM_NOWHERE UINT64_MAX
+
 enum pl_upstream_state {
     PL_UPSTREAM_FREE,   /* a record without a connection */
     PL_UPSTREAM_IDLE,   /* listed; armed, so that its end is noticed */
@@ -126,8 +136,7 @@ struct pl_upstream_conn {
     struct pl_link link; /* among the idle of its server and set, or the free */
     enum pl_upstream_state state;
     bool is_warming; /* made ahead of any call */
-    uint32_t set;    /* of its engine */
-    uint64_t token;  /* of its slot */
+    struct pl_upstream_place place;
     struct pl_upstream_server *server;
     struct pl_upstream_call_record *assigned; /* to be taken by the holder */
     struct pl_upstream_lessee *lessee;        /* to be handed over to */
@@ -172,7 +181,7 @@ struct pl_upstream {
     struct pl_link free_calls;
     struct pl_link line; /* of waiters, the first to be served first */
     uint32_t open, idle_count, warming, waiting;
-    uint64_t keeper; /* token, in engines[0]; 0: there is none */
+    uint64_t keeper; /* token, in engines[0] */
     int64_t keeper_due_ms;
     int64_t warm_not_before_ms;
     bool is_stopped;
@@ -265,10 +274,11 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set);
 PL_MUST_CHECK int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int64_t until_ms);
 /* Wins an idle connection for whom it was assigned to, and brings it to that set if nobody else is
  * at it. Thread: any. */
-void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set);
-/* Gives the connection of that token a turn, in which it asks whether its call was cancelled.
+void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_place place,
+                            uint32_t set);
+/* Gives the connection there a turn, in which it asks whether its call was cancelled.
  * Thread: any. */
-void pl_upstream_interrupt(struct pl_engine *engine, uint64_t token);
+void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_place place);
 /* A lent connection goes to whom it was passed on, or to rest, or is closed. Thread: the lessee. */
 void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable);
 /* May it carry another exchange, as far as its age goes? Thread: the holder. */

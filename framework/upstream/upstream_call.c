@@ -192,6 +192,7 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
     uint32_t set = pl_upstream_own_set(upstream);
     struct pl_upstream_ticket ticket = { .upstream = upstream };
     struct pl_upstream_call_record *record;
+    struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
     struct pl_upstream_conn *conn = NULL;
     enum pl_upstream_grant grant;
     struct pl_buffer *request;
@@ -209,6 +210,8 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
     if (err == 0) {
         ticket.index = record->index;
         ticket.generation = record->generation;
+        if (conn != NULL)
+            place = conn->place;
         due_ms =
             record->wait_due_ms < record->total_due_ms ? record->wait_due_ms : record->total_due_ms;
     }
@@ -221,7 +224,7 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
     if (ret_ticket != NULL)
         *ret_ticket = ticket;
     if (grant == PL_UPSTREAM_GRANT_IDLE)
-        pl_upstream_conn_rouse(conn, set);
+        pl_upstream_conn_rouse(conn, place, set);
     else if (grant == PL_UPSTREAM_GRANT_NEW)
         pl_upstream_conn_open(conn, set);
     else
@@ -297,15 +300,13 @@ void pl_upstream_cancel(const struct pl_upstream_ticket *ticket)
     struct pl_upstream *upstream = ticket->upstream;
     struct pl_upstream_call_record *record = &upstream->calls[ticket->index];
     struct pl_upstream_call_record *told = NULL;
-    struct pl_engine *engine = NULL;
-    uint64_t token = 0;
+    struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
 
     pthread_mutex_lock(&upstream->lock);
     if (record->generation == ticket->generation) {
         atomic_store(&record->is_cancelled, true);
         if (record->conn != NULL) {
-            token = record->conn->token;
-            engine = upstream->engines[record->conn->set];
+            place = record->conn->place;
         } else if (pl_link_is_linked(&record->waiter.link)) {
             pl_list_unlink(&record->waiter.link);
             upstream->waiting--;
@@ -316,6 +317,5 @@ void pl_upstream_cancel(const struct pl_upstream_ticket *ticket)
     if (told != NULL)
         pl_upstream_complete(told, PL_UPSTREAM_CANCELLED, PL_VIEW(""));
     /* The time is over for what is under way: its holder asks why. */
-    if (token != 0)
-        pl_upstream_interrupt(engine, token);
+    pl_upstream_interrupt(upstream, place);
 }

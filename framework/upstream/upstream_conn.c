@@ -65,9 +65,10 @@ bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn)
  */
 
 /* The slot is the connection's from now on; both belong to the caller. */
-static int take_slot(struct pl_upstream_conn *conn, struct pl_engine *engine, uint32_t set, int fd)
+static int take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd)
 {
     struct pl_upstream *upstream = conn->upstream;
+    struct pl_engine *engine = upstream->engines[set];
     struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine);
 
     if (slot == NULL)
@@ -77,8 +78,7 @@ static int take_slot(struct pl_upstream_conn *conn, struct pl_engine *engine, ui
     conn->conn = pl_conn_of(slot);
     conn->armed_ms = PL_TIMER_NEVER;
     pthread_mutex_lock(&upstream->lock);
-    conn->set = set;
-    conn->token = slot->handle.token;
+    conn->place = (struct pl_upstream_place){ .set = set, .token = slot->handle.token };
     pthread_mutex_unlock(&upstream->lock);
     return 0;
 }
@@ -145,7 +145,7 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
         fail_to_connect(conn, PL_UPSTREAM_CONNECT_FAILED, err);
         return;
     }
-    err = take_slot(conn, engine, set, fd);
+    err = take_slot(conn, set, fd);
     if (err < 0) {
         pl_close_fd(&fd);
         fail_to_connect(conn, PL_UPSTREAM_NO_MEMORY, err);
@@ -186,7 +186,7 @@ static int connect_within(struct pl_upstream_conn *conn, int64_t until_ms, int *
     if (err == 0)
         err = wait_until_connected(*ret_fd, until_ms);
     if (err == 0)
-        err = take_slot(conn, conn->upstream->engines[conn->set], conn->set, *ret_fd);
+        err = take_slot(conn, conn->place.set, *ret_fd);
     return err;
 }
 
@@ -679,6 +679,12 @@ static const struct pl_slot_kind upstream_kind = {
 /* ---- to and from those who wait ----------------------------------------------------------------
  */
 
+static struct pl_slot *slot_at(struct pl_upstream *upstream, struct pl_upstream_place place)
+{
+    return pl_slot_table_at(&pl_engine_face_of(upstream->engines[place.set])->table,
+                            (uint32_t)place.token);
+}
+
 /* To the handle set of whoever asked: a slot there, the same descriptor. Thread: the holder. */
 static void move(struct pl_upstream_conn *conn, uint32_t set)
 {
@@ -687,7 +693,7 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
     int fd = old->handle.fd;
 
     ops_of(old)->forget(old->engine, old);
-    if (take_slot(conn, upstream->engines[set], set, fd) < 0) {
+    if (take_slot(conn, set, fd) < 0) {
         pl_slot_wake(old, PL_COMPLETION); /* no room there: it stays */
         return;
     }
@@ -702,16 +708,16 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
 
 /* No thread of the engine is needed for a lessee: one that waits for a lease may be the only one.
  */
-void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set)
+void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_place place,
+                            uint32_t set)
 {
     struct pl_upstream *upstream = conn->upstream;
-    struct pl_slot_table *table = &pl_engine_face_of(upstream->engines[conn->set])->table;
-    struct pl_slot *slot = pl_slot_table_at(table, (uint32_t)conn->token);
+    struct pl_slot *slot = slot_at(upstream, place);
     bool has_lessee;
     uint32_t reasons;
 
     /* Not won: its holder looks, before it lets go or after it has closed. */
-    if (pl_slot_claim(slot, conn->token, PL_COMPLETION, &reasons) != PL_CLAIM_WON)
+    if (slot == NULL || pl_slot_claim(slot, place.token, PL_COMPLETION, &reasons) != PL_CLAIM_WON)
         return;
     pthread_mutex_lock(&upstream->lock);
     has_lessee = conn->lessee != NULL;
@@ -720,18 +726,18 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, uint32_t set)
         pl_slot_wake(slot, reasons);
     else if (has_lessee)
         hand_over(conn);
-    else if (conn->set != set)
+    else if (place.set != set)
         move(conn, set);
     else
         pl_slot_wake(slot, reasons);
 }
 
-void pl_upstream_interrupt(struct pl_engine *engine, uint64_t token)
+void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_place place)
 {
-    struct pl_slot *slot = pl_slot_table_at(&pl_engine_face_of(engine)->table, (uint32_t)token);
+    struct pl_slot *slot = slot_at(upstream, place);
     uint32_t reasons;
 
-    if (pl_slot_claim(slot, token, PL_TIMEOUT, &reasons) == PL_CLAIM_WON)
+    if (slot != NULL && pl_slot_claim(slot, place.token, PL_TIMEOUT, &reasons) == PL_CLAIM_WON)
         pl_slot_wake(slot, reasons);
 }
 

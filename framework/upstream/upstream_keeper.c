@@ -177,7 +177,7 @@ static void close_keeper(struct pl_slot *slot)
     struct pl_upstream *upstream = keeper_of(slot)->upstream;
 
     pthread_mutex_lock(&upstream->lock);
-    upstream->keeper = 0;
+    upstream->keeper = PL_UPSTREAM_NOWHERE;
     pthread_mutex_unlock(&upstream->lock);
     pl_claim_close(&slot->claim);
     pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
@@ -209,7 +209,7 @@ void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms)
 {
     struct pl_slot_table *table = &pl_engine_face_of(upstream->engines[0])->table;
     struct pl_slot *slot;
-    uint64_t token = 0;
+    uint64_t token = PL_UPSTREAM_NOWHERE;
     uint32_t reasons;
 
     pthread_mutex_lock(&upstream->lock);
@@ -218,9 +218,7 @@ void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms)
         token = upstream->keeper;
     }
     pthread_mutex_unlock(&upstream->lock);
-    if (token == 0)
-        return;
     slot = pl_slot_table_at(table, (uint32_t)token);
-    if (pl_slot_claim(slot, token, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
+    if (slot != NULL && pl_slot_claim(slot, token, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
         pl_slot_wake(slot, reasons);
 }

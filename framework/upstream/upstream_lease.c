@@ -138,16 +138,19 @@ static int obtain(struct pl_upstream *upstream, struct pl_upstream_lessee *lesse
     int err;
 
     do {
+        struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
         struct pl_upstream_conn *conn;
 
         pthread_mutex_lock(&upstream->lock);
         err = enter_locked(upstream, lessee, &grant);
         conn = lessee->conn;
+        if (conn != NULL)
+            place = conn->place;
         pthread_mutex_unlock(&upstream->lock);
         if (err < 0)
             return err;
         if (grant == PL_UPSTREAM_GRANT_IDLE)
-            pl_upstream_conn_rouse(conn, lessee->waiter.set);
+            pl_upstream_conn_rouse(conn, place, lessee->waiter.set);
         err = await(upstream, lessee, until_ms);
     } while (err == -EINTR);
     return err;

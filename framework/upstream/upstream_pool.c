@@ -46,7 +46,7 @@ static struct pl_upstream_conn *take_record_locked(struct pl_upstream *upstream,
     struct pl_upstream_conn *conn = PL_CONTAINER_OF(link, struct pl_upstream_conn, link);
 
     conn->server = server;
-    conn->set = set;
+    conn->place = (struct pl_upstream_place){ .set = set, .token = PL_UPSTREAM_NOWHERE };
     conn->exchanges = 0;
     conn->address = server->addresses[server->next_address++ % server->addresses_count];
     upstream->open++;
@@ -161,7 +161,7 @@ static enum pl_upstream_passed pass_on_locked(struct pl_upstream *upstream,
     first = pl_list_take_first(&upstream->line);
     if (first == NULL) {
         conn->state = PL_UPSTREAM_IDLE;
-        pl_list_prepend(idle_list(upstream, conn->set, conn->server), &conn->link);
+        pl_list_prepend(idle_list(upstream, conn->place.set, conn->server), &conn->link);
         upstream->idle_count++;
         return PL_UPSTREAM_PASSED_TO_REST;
     }
@@ -222,7 +222,7 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
     conn->assigned = NULL;
     conn->lessee = NULL;
     conn->conn = NULL;
-    conn->token = 0;
+    conn->place.token = PL_UPSTREAM_NOWHERE;
     conn->state = PL_UPSTREAM_FREE;
     upstream->open--;
     pl_list_append(&upstream->free_conns, &conn->link);
@@ -240,6 +240,7 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
 
 /* Takes the first out of the line, if there is something to give; conn NULL: there is not. */
 static struct pl_upstream_conn *serve_first_locked(struct pl_upstream *upstream, bool *ret_is_new,
+                                                   struct pl_upstream_place *ret_place,
                                                    uint32_t *ret_set)
 {
     struct pl_upstream_waiter *waiter;
@@ -256,17 +257,19 @@ static struct pl_upstream_conn *serve_first_locked(struct pl_upstream *upstream,
     upstream->waiting--;
     pl_upstream_assign_locked(conn, waiter);
     *ret_is_new = grant == PL_UPSTREAM_GRANT_NEW;
+    *ret_place = conn->place;
     *ret_set = waiter->set;
     return conn;
 }
 
 /* Outside the lock: gets the connection on its way. */
-static void deliver(struct pl_upstream_conn *conn, bool is_new, uint32_t set)
+static void deliver(struct pl_upstream_conn *conn, bool is_new, struct pl_upstream_place place,
+                    uint32_t set)
 {
     struct pl_upstream *upstream = conn->upstream;
 
     if (!is_new) {
-        pl_upstream_conn_rouse(conn, set);
+        pl_upstream_conn_rouse(conn, place, set);
         return;
     }
     /* A thread that waits for a lease connects itself. */
@@ -285,6 +288,7 @@ static void deliver(struct pl_upstream_conn *conn, bool is_new, uint32_t set)
  * already goes round once more, so a line of any length needs no stack. */
 void pl_upstream_serve_line(struct pl_upstream *upstream)
 {
+    struct pl_upstream_place place;
     struct pl_upstream_conn *conn;
     uint32_t set;
     bool is_new;
@@ -294,9 +298,9 @@ void pl_upstream_serve_line(struct pl_upstream *upstream)
     while (upstream->must_serve && !upstream->is_serving) {
         upstream->must_serve = false;
         upstream->is_serving = true;
-        while ((conn = serve_first_locked(upstream, &is_new, &set)) != NULL) {
+        while ((conn = serve_first_locked(upstream, &is_new, &place, &set)) != NULL) {
             pthread_mutex_unlock(&upstream->lock);
-            deliver(conn, is_new, set);
+            deliver(conn, is_new, place, set);
             pthread_mutex_lock(&upstream->lock);
         }
         upstream->is_serving = false;
