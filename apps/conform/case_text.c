@@ -183,6 +183,7 @@ static const struct predicate_form forms[] = {
     { "closed", PREDICATE_CLOSED, OPERAND_NONE, IN_HTTP | IN_LINE },
     { "echo", PREDICATE_ECHO, OPERAND_NONE, IN_LINE },
     { "echo-prefix", PREDICATE_ECHO_PREFIX, OPERAND_NONE, IN_LINE },
+    { "held-back", PREDICATE_HELD_BACK, OPERAND_NONE, IN_LINE },
     { "datagrams", PREDICATE_DATAGRAMS, OPERAND_NONE, IN_LINE },
     { "alive", PREDICATE_ALIVE, OPERAND_NONE, IN_HTTP | IN_LINE },
 };

@@ -153,6 +153,8 @@ static bool run_send(struct client *client, const struct action *action, long no
         trace(client, '>', bytes, (size_t)sent);
         client->action_bytes += (size_t)sent;
         client->sent_bytes += (size_t)sent;
+        if (now_ms < client->read_from_ms)
+            client->sent_unread_bytes = client->sent_bytes;
         if (is_udp) {
             note_datagram(&client->sent_datagram_bytes, &client->sent_datagrams_count,
                           (size_t)sent);

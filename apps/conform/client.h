@@ -9,14 +9,15 @@ struct client {
     const struct conform_case *one; /* borrowed, like script and options */
     const struct script *script;
     const struct run_options *options;
-    int fd;              /* owned; -1 when closed */
-    size_t action;       /* the next or running one */
-    size_t action_bytes; /* of it already sent */
-    size_t sent_bytes;   /* in all */
-    size_t cut_offset;   /* `split each`: pause here once; 0: nowhere */
-    long wake_ms;        /* do nothing before; 0: no pause is running */
-    long read_from_ms;   /* read nothing before */
-    char *received;      /* owned */
+    int fd;                   /* owned; -1 when closed */
+    size_t action;            /* the next or running one */
+    size_t action_bytes;      /* of it already sent */
+    size_t sent_bytes;        /* in all */
+    size_t cut_offset;        /* `split each`: pause here once; 0: nowhere */
+    long wake_ms;             /* do nothing before; 0: no pause is running */
+    long read_from_ms;        /* read nothing before */
+    size_t sent_unread_bytes; /* sent before that */
+    char *received;           /* owned */
     size_t received_bytes;
     size_t received_room;
     size_t *datagram_bytes; /* owned */

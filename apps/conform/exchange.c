@@ -123,6 +123,7 @@ static void judge_client(const struct exchange *exchange, size_t index, bool is_
         .datagrams_count = client->datagrams_count,
         .sent_datagram_bytes = client->sent_datagram_bytes,
         .sent_datagrams_count = client->sent_datagrams_count,
+        .sent_unread_bytes = client->sent_unread_bytes,
         .is_ended = client->is_ended,
         .was_reset = client->was_reset,
         .is_late = !client_is_done(client),

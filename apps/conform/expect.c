@@ -210,6 +210,8 @@ static bool holds(const struct predicate *predicate, const struct sight *sight)
                is_echo_prefix(observation);
     case PREDICATE_ECHO_PREFIX:
         return is_echo_prefix(observation);
+    case PREDICATE_HELD_BACK:
+        return observation->sent_unread_bytes < observation->sent_bytes;
     case PREDICATE_DATAGRAMS:
         return are_datagrams_back(observation);
     case PREDICATE_ALIVE:

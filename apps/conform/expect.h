@@ -23,12 +23,13 @@ struct observation {
     size_t datagrams_count;
     const size_t *sent_datagram_bytes;
     size_t sent_datagrams_count;
-    bool is_ended;  /* by the server: FIN or RST */
-    bool was_reset; /* RST */
-    bool is_late;   /* the deadline came first */
-    bool has_left;  /* the client itself left with RST */
-    bool is_alive;  /* afterwards the server served somebody else */
-    bool is_behind; /* the first response answers the good request in front */
+    size_t sent_unread_bytes; /* sent before the late reader began to read */
+    bool is_ended;            /* by the server: FIN or RST */
+    bool was_reset;           /* RST */
+    bool is_late;             /* the deadline came first */
+    bool has_left;            /* the client itself left with RST */
+    bool is_alive;            /* afterwards the server served somebody else */
+    bool is_behind;           /* the first response answers the good request in front */
 };
 
 void expect_check(const struct conform_case *one, const struct observation *observation,

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With --split, more than this goes in larger pieces: 20 MB byte by byte prove nothing more. */
-#define SPLIT_BYTES_MAX 65536
+/* With --split, the segments of all clients together: 20 MB byte by byte would prove nothing more
+ * than larger pieces do, and take minutes. */
+#define SPLIT_SEGMENTS_MAX 65536
 
 static void append(struct script *script, const char *bytes, size_t length)
 {
@@ -151,10 +152,12 @@ static void add_send(struct script *script, const struct step *step, const char 
         script->fence_offset = begin;
 }
 
-static void split_all(struct script *script)
+static void split_all(struct script *script, size_t clients_count)
 {
+    size_t piece_bytes = 1 + script->length * clients_count / SPLIT_SEGMENTS_MAX;
+
     for (size_t i = 0; i < script->actions_count; i++)
-        script->actions[i].piece_bytes = script->length <= SPLIT_BYTES_MAX ? 1 : 1024;
+        script->actions[i].piece_bytes = piece_bytes;
 }
 
 void script_init(struct script *script, const struct conform_case *one, const struct target *target,
@@ -180,7 +183,7 @@ void script_init(struct script *script, const struct conform_case *one, const st
     if (script->fence_offset == (size_t)-1)
         script->fence_offset = script->length;
     if (options->is_split && one->transport != TRANSPORT_UDP)
-        split_all(script);
+        split_all(script, one->clients_count);
 }
 
 void script_deinit(struct script *script)
