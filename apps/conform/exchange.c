@@ -135,7 +135,7 @@ static void judge_client(const struct exchange *exchange, size_t index, bool is_
     if (client->connect_errno != 0)
         explain_connect(exchange, index, client->connect_errno, verdict);
     else
-        expect_check(exchange->one, &observation, verdict);
+        expect_judge(exchange->one, &observation, verdict);
 }
 
 static void judge(const struct exchange *exchange, bool is_alive, struct verdict *ret_verdict)

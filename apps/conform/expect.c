@@ -311,7 +311,7 @@ static void check_predicates(const struct conform_case *one, const struct sight 
     verdict->result = RESULT_PASS;
 }
 
-void expect_check(const struct conform_case *one, const struct observation *observation,
+void expect_judge(const struct conform_case *one, const struct observation *observation,
                   struct verdict *ret_verdict)
 {
     struct sight sight = { .observation = observation };

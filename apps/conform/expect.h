@@ -32,7 +32,7 @@ struct observation {
     bool is_behind;           /* the first response answers the good request in front */
 };
 
-void expect_check(const struct conform_case *one, const struct observation *observation,
+void expect_judge(const struct conform_case *one, const struct observation *observation,
                   struct verdict *ret_verdict);
 
 #endif
