@@ -178,6 +178,7 @@ static void leave_with_reset(struct client *client)
     client->has_left = true;
 }
 
+/* How many have come; as many as can be waited for when what came is no response at all. */
 static size_t count_messages(const struct client *client, bool with_interim)
 {
     struct http_reading reading;
@@ -187,6 +188,8 @@ static size_t count_messages(const struct client *client, bool with_interim)
                       client->received_bytes, client->is_ended, client->one->is_head);
     for (size_t i = 0; i < reading.count; i++)
         count += with_interim || reading.messages[i].status >= 200;
+    if (reading.problem[0] != '\0')
+        count = HTTP_MESSAGES_MAX + 1;
     http_reading_deinit(&reading);
     return count;
 }

@@ -105,9 +105,13 @@ static bool run_round(struct exchange *exchange)
 static void explain_connect(const struct exchange *exchange, size_t index, int code,
                             struct verdict *verdict)
 {
-    *verdict = (struct verdict){ .result = RESULT_FAIL, .is_unreachable = code == ECONNREFUSED };
-    snprintf(verdict->detail, sizeof(verdict->detail), "client %zu of %zu: no connection: %s",
-             index + 1, exchange->clients_count, strerror(code));
+    char who[60] = "";
+
+    if (exchange->clients_count > 1)
+        snprintf(who, sizeof(who), "client %zu of %zu: ", index + 1, exchange->clients_count);
+    *verdict = (struct verdict){ .result = RESULT_FAIL };
+    verdict->is_unreachable = code == ECONNREFUSED && exchange->one->transport != TRANSPORT_UDP;
+    snprintf(verdict->detail, sizeof(verdict->detail), "%sno connection: %s", who, strerror(code));
 }
 
 static void judge_client(const struct exchange *exchange, size_t index, bool is_alive,
@@ -149,7 +153,7 @@ static void judge(const struct exchange *exchange, bool is_alive, struct verdict
         if (exchange->one->is_split_each)
             snprintf(prefix, sizeof(prefix),
                      "split behind byte %zu: ", exchange->clients[i].cut_offset);
-        else if (exchange->clients_count > 1 && !ret_verdict->is_unreachable)
+        else if (exchange->clients_count > 1 && exchange->clients[i].connect_errno == 0)
             snprintf(prefix, sizeof(prefix), "client %zu of %zu: ", i + 1, exchange->clients_count);
         memcpy(detail, ret_verdict->detail, sizeof(detail));
         snprintf(ret_verdict->detail, sizeof(ret_verdict->detail), "%s%.300s", prefix, detail);
@@ -199,9 +203,11 @@ void exchange_run(const struct conform_case *one, const struct target *target,
                   const struct run_options *options, struct verdict *ret_verdict)
 {
     struct exchange exchange = { .one = one, .target = target, .options = options };
-    unsigned long timeout_ms =
-        one->timeout_ms > options->timeout_ms ? one->timeout_ms : options->timeout_ms;
+    unsigned long timeout_ms = options->timeout_ms;
 
+    /* A case that needs longer keeps its proportion to the others. */
+    if (one->timeout_ms > 0)
+        timeout_ms = one->timeout_ms * options->timeout_ms / TIMEOUT_MS;
     script_init(&exchange.script, one, target, &options->script);
     exchange.deadline_ms = clock_ms() + (long)timeout_ms;
     open_clients(&exchange);

@@ -6,6 +6,9 @@
 #include "expect.h"
 #include "script.h"
 
+/* The deadline of a case unless --timeout says otherwise. */
+#define TIMEOUT_MS 5000
+
 struct run_options {
     struct script_options script;
     unsigned long timeout_ms;
