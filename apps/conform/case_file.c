@@ -51,6 +51,13 @@ const char *level_name(enum level level)
     return names[level];
 }
 
+void case_fill_heads(const struct conform_case *one, size_t in_front,
+                     bool ret_is_head[HTTP_MESSAGES_MAX])
+{
+    for (size_t i = 0; i < HTTP_MESSAGES_MAX; i++)
+        ret_is_head[i] = i >= in_front && one->is_head[i - in_front];
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 static struct step *add_step(struct case_reader *reader, enum step_kind kind)

@@ -126,6 +126,10 @@ int case_list_read_built_in(struct case_list *list, enum suite suite, struct cas
 
 void case_list_deinit(struct case_list *list);
 
+/* Which final responses answer HEAD when `in_front` others come before those of the case. */
+void case_fill_heads(const struct conform_case *one, size_t in_front,
+                     bool ret_is_head[HTTP_MESSAGES_MAX]);
+
 const char *level_name(enum level level);
 
 /* What was built in; the table ends with a suite of NULL. Made by embed_cases.sh. */

@@ -14,8 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* More than any case sends; a server that answers without end is cut here. */
-#define RECEIVED_BYTES_MAX (96UL * 1024 * 1024)
+/* More than any response of a case; a server that answers without end is cut here. */
+#define HTTP_RECEIVED_MAX (4UL * 1024 * 1024)
+
+/* What may come behind an echo before it is cut. */
+#define LINE_SURPLUS_MAX 65536
 
 /* Pause at the place of `split each`: long enough that the first part was seen alone. */
 #define SPLIT_PAUSE_MS 15
@@ -181,11 +184,13 @@ static void leave_with_reset(struct client *client)
 /* How many have come; as many as can be waited for when what came is no response at all. */
 static size_t count_messages(const struct client *client, bool with_interim)
 {
+    bool is_head[HTTP_MESSAGES_MAX];
     struct http_reading reading;
     size_t count = 0;
 
+    case_fill_heads(client->one, client->options->script.is_behind ? 1 : 0, is_head);
     http_reading_init(&reading, client->received == NULL ? "" : client->received,
-                      client->received_bytes, client->is_ended, client->one->is_head);
+                      client->received_bytes, client->is_ended, is_head);
     for (size_t i = 0; i < reading.count; i++)
         count += with_interim || reading.messages[i].status >= 200;
     if (reading.problem[0] != '\0')
@@ -288,6 +293,12 @@ static void finish_connecting(struct client *client)
         client->connect_errno = errno;
 }
 
+static size_t received_bytes_max(const struct client *client)
+{
+    return client->one->suite == SUITE_HTTP ? HTTP_RECEIVED_MAX
+                                            : client->script->length + LINE_SURPLUS_MAX;
+}
+
 void client_receive(struct client *client)
 {
     ssize_t length;
@@ -315,7 +326,7 @@ void client_receive(struct client *client)
     client->received_bytes += (size_t)length;
     if (client->one->transport == TRANSPORT_UDP)
         note_datagram(&client->datagram_bytes, &client->datagrams_count, (size_t)length);
-    if (client->received_bytes > RECEIVED_BYTES_MAX)
+    if (client->received_bytes > received_bytes_max(client))
         end_connection(client, false);
 }
 

@@ -38,11 +38,10 @@ static bool is_file(const struct http_message *message, const char *text)
 static void sight_init(struct sight *sight, const struct conform_case *one,
                        const struct observation *observation)
 {
-    bool is_head[HTTP_MESSAGES_MAX] = { false };
-    size_t shift = observation->is_behind ? 1 : 0;
+    bool is_head[HTTP_MESSAGES_MAX];
 
     *sight = (struct sight){ .observation = observation };
-    memcpy(is_head + shift, one->is_head, sizeof(is_head) - shift * sizeof(is_head[0]));
+    case_fill_heads(one, observation->is_behind ? 1 : 0, is_head);
     http_reading_init(&sight->reading, observation->received, observation->received_bytes,
                       observation->is_ended, is_head);
     for (size_t i = 0; i < sight->reading.count; i++) {
