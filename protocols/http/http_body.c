@@ -70,21 +70,37 @@ static int read_content_length(struct pl_view value, uint64_t *ret_length)
     return 0;
 }
 
-/* Only `chunked`, once and last; any other coding is not implemented (RFC 9112, 6.1). */
-static int read_transfer_encoding(struct pl_view value, struct http_framing *framing)
+/* The codings of all Transfer-Encoding lines, which are one list (RFC 9110, 5.3). */
+struct codings {
+    bool is_present;      /* there is a line, though it may be empty */
+    bool is_chunked_last; /* as far as the list was read */
+    bool has_unknown;
+    bool is_broken; /* something stands behind `chunked` */
+};
+
+static void read_transfer_encoding(struct pl_view value, struct codings *codings)
 {
     struct pl_view coding;
-    bool has_any = false;
 
+    codings->is_present = true;
     while (take_element(&value, &coding)) {
-        has_any = true;
-        if (framing->is_chunked)
-            return 400;
-        if (!http_equals_ignoring_case(coding, "chunked"))
-            return 501;
-        framing->is_chunked = true;
+        codings->is_broken |= codings->is_chunked_last;
+        codings->is_chunked_last = http_equals_ignoring_case(coding, "chunked");
+        codings->has_unknown |= !codings->is_chunked_last;
     }
-    return has_any ? 0 : 400;
+}
+
+/*
+ * Only `chunked`, once and last. A list that does not end in it leaves the end of the body open:
+ * 400 (RFC 9112, 6.3), before a coding in front of it is one that is not implemented: 501 (6.1).
+ */
+static int check_codings(const struct codings *codings)
+{
+    if (!codings->is_present)
+        return 0;
+    if (codings->is_broken || !codings->is_chunked_last)
+        return 400;
+    return codings->has_unknown ? 501 : 0;
 }
 
 static void read_connection(struct pl_view value, bool *is_close, bool *is_keep_alive)
@@ -146,13 +162,14 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
                       struct http_framing *ret_framing)
 {
     struct http_framing framing = { .content_length = 0 };
+    struct codings codings = { .is_present = false };
     bool is_close = false, is_keep_alive = false, has_length = false;
     uint32_t hosts = 0;
+    int status = 0;
 
     for (uint16_t i = 0; i < head->fields_count; i++) {
         struct pl_view name = http_view(input, head->fields[i].name);
         struct pl_view value = http_view(input, head->fields[i].value);
-        int status = 0;
 
         if (http_equals_ignoring_case(name, "host")) {
             hosts++;
@@ -161,7 +178,7 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
             status = has_length ? 400 : read_content_length(value, &framing.content_length);
             has_length = true;
         } else if (http_equals_ignoring_case(name, "transfer-encoding")) {
-            status = read_transfer_encoding(value, &framing);
+            read_transfer_encoding(value, &codings);
         } else if (http_equals_ignoring_case(name, "connection")) {
             read_connection(value, &is_close, &is_keep_alive);
         } else if (http_equals_ignoring_case(name, "expect")) {
@@ -175,8 +192,12 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
     if (hosts > 1 || (hosts == 0 && head->minor_version >= 1))
         return 400;
     /* Both, or a coding in 1.0, is how requests are smuggled (RFC 9112, 6.1). */
-    if (framing.is_chunked && (has_length || head->minor_version == 0))
+    if (codings.is_present && (has_length || head->minor_version == 0))
         return 400;
+    status = check_codings(&codings);
+    if (status != 0)
+        return status;
+    framing.is_chunked = codings.is_present;
     framing.is_persistent = head->minor_version >= 1 ? !is_close : is_keep_alive && !is_close;
     framing.expects_continue = framing.expects_continue && head->minor_version >= 1;
     *ret_framing = framing;

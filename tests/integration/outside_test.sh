@@ -8,6 +8,7 @@ install_it() {
     make -s -C "$build" install DESTDIR="$scratch/stage" &&
         [ -f "$scratch/stage/usr/local/lib/libpaceline.so" ] &&
         [ -f "$scratch/stage/usr/local/lib/libpaceline.a" ] &&
+        [ -x "$scratch/stage/usr/local/bin/paceline-conform" ] &&
         [ -f "$scratch/stage/usr/local/include/paceline/http.h" ]
 }
 expect 'make install DESTDIR= puts libraries, headers and paceline.pc in place' install_it

@@ -7,6 +7,8 @@
 #
 # Each build runs every case it is there for, each model and arming meets the contract suite once.
 
+. tests/support/conform.sh
+
 total_passed=0
 total_failed=0
 suites_failed=()
@@ -219,23 +221,26 @@ check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
         'whole servers' 30 'commands, documents, an application outside the tree' 40 \
+        'conformance, two models' 15 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
-            'address sanitizer, contract' 60 'the tour' 40 'load and peers' 60 \
+            'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
+            'the tour' 40 'load and peers' 60 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
     step packages install_missing "${build_packages[@]}" "${show_packages[@]}" \
-        "${check_packages[@]}" || return 1
+        "${check_packages[@]}" "${conform_packages[@]}" || return 1
     step build build_check || return 1
     suite 'units and protocols' test_units
     suite 'contract of all models' test_contract
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
-        scripts configuration_test docs_names_test documents_test outside_test
+        scripts configuration_test docs_names_test documents_test outside_test conform_test
+    suite 'conformance, two models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1
@@ -273,6 +278,7 @@ check_rest() {
     suite 'thread sanitizer, every model and arming' test_thread_all
     suite 'thread sanitizer, units and servers' test_thread_servers
     suite 'address sanitizer, contract' test_address_contract
+    suite 'conformance, every model and arming' test_conform_all
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test peers_test
     suite 'the page in a browser' scripts page_test

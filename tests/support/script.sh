@@ -38,6 +38,7 @@ expect() {
 start_server() {
     local name=$1
     shift
+    : >"$scratch/$name.log" # a log of the same name may say "ready" already
     "$@" 2>"$scratch/$name.log" &
     server_pid=$!
     pids+=("$server_pid")
