@@ -228,7 +228,7 @@ check() {
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
-            'the tour' 40 'load and peers' 60 \
+            'planted faults' 100 'the tour' 40 'load and peers' 60 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
@@ -279,6 +279,7 @@ check_rest() {
     suite 'thread sanitizer, units and servers' test_thread_servers
     suite 'address sanitizer, contract' test_address_contract
     suite 'conformance, every model and arming' test_conform_all
+    suite 'planted faults' scripts planted_faults_test
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test peers_test
     suite 'the page in a browser' scripts page_test
