@@ -66,5 +66,17 @@ protocol_of_the_docs() {
 }
 expect 'the protocol of docs/write-a-protocol.md compiles and answers' protocol_of_the_docs
 
+upstream_of_the_docs() {
+    awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' docs/upstream.md \
+        >"$scratch/app/ask.c"
+    # shellcheck disable=SC2046
+    (cd "$scratch/app" && cc ask.c $(pkg-config --cflags --libs paceline) -o ask) &&
+        start_server back "$build/apps/echo" --set 'services.0.listen=[127.0.0.1:0]' &&
+        start_server ask "$scratch/app/ask" --set 'services.0.listen=[127.0.0.1:0]' \
+            --set "upstreams=[{name: back, servers: [\"127.0.0.1:$(port_of back)\"]}]" &&
+        [ "$(curl -s "http://127.0.0.1:$(port_of ask)/")" = 'who is there?' ]
+}
+expect 'the application of docs/upstream.md compiles and asks' upstream_of_the_docs
+
 end_servers
 summary

@@ -239,7 +239,8 @@ check() {
     suite 'contract of all models' test_contract
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
-        scripts configuration_test docs_names_test documents_test outside_test conform_test
+        scripts configuration_test docs_names_test documents_test outside_test conform_test \
+        counter_test
     suite 'conformance, two models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
