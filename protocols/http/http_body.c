@@ -158,49 +158,90 @@ static bool is_host(struct pl_view host)
            is_port((struct pl_view){ .bytes = colon + 1, .length = host.length - name_length - 1 });
 }
 
-int http_read_framing(const struct http_head *head, struct pl_view input,
-                      struct http_framing *ret_framing)
+/* What the fields of a message say about its end and its connection. */
+struct framing_fields {
+    uint64_t content_length;
+    bool has_length;
+    bool is_close, is_keep_alive;
+    uint32_t hosts;
+    struct codings codings;
+    struct pl_view expect; /* length 0: none */
+};
+
+/* Returns 0 or the status of the refusal. */
+static int read_fields(const struct http_head *head, struct pl_view input,
+                       struct framing_fields *fields)
 {
-    struct http_framing framing = { .content_length = 0 };
-    struct codings codings = { .is_present = false };
-    bool is_close = false, is_keep_alive = false, has_length = false;
-    uint32_t hosts = 0;
     int status = 0;
 
-    for (uint16_t i = 0; i < head->fields_count; i++) {
+    for (uint16_t i = 0; i < head->fields_count && status == 0; i++) {
         struct pl_view name = http_view(input, head->fields[i].name);
         struct pl_view value = http_view(input, head->fields[i].value);
 
         if (http_equals_ignoring_case(name, "host")) {
-            hosts++;
+            fields->hosts++;
             status = is_host(value) ? 0 : 400;
         } else if (http_equals_ignoring_case(name, "content-length")) {
-            status = has_length ? 400 : read_content_length(value, &framing.content_length);
-            has_length = true;
+            status = fields->has_length ? 400 : read_content_length(value, &fields->content_length);
+            fields->has_length = true;
         } else if (http_equals_ignoring_case(name, "transfer-encoding")) {
-            read_transfer_encoding(value, &codings);
+            read_transfer_encoding(value, &fields->codings);
         } else if (http_equals_ignoring_case(name, "connection")) {
-            read_connection(value, &is_close, &is_keep_alive);
+            read_connection(value, &fields->is_close, &fields->is_keep_alive);
         } else if (http_equals_ignoring_case(name, "expect")) {
-            framing.expects_continue = http_equals_ignoring_case(value, "100-continue");
-            status = framing.expects_continue ? 0 : 417;
+            fields->expect = value;
+            status = http_equals_ignoring_case(value, "100-continue") ? 0 : 417;
         }
-        if (status != 0)
-            return status;
     }
-    /* RFC 9112, 3.2: exactly one in 1.1; two make the message ambiguous in any version. */
-    if (hosts > 1 || (hosts == 0 && head->minor_version >= 1))
+    /* Both, or a coding in 1.0, is how messages are smuggled (RFC 9112, 6.1). */
+    if (status == 0 && fields->codings.is_present &&
+        (fields->has_length || head->minor_version == 0))
         return 400;
-    /* Both, or a coding in 1.0, is how requests are smuggled (RFC 9112, 6.1). */
-    if (codings.is_present && (has_length || head->minor_version == 0))
-        return 400;
-    status = check_codings(&codings);
+    return status;
+}
+
+static bool is_persistent(const struct http_head *head, const struct framing_fields *fields)
+{
+    return head->minor_version >= 1 ? !fields->is_close
+                                    : fields->is_keep_alive && !fields->is_close;
+}
+
+int http_read_framing(const struct http_head *head, struct pl_view input,
+                      struct http_framing *ret_framing)
+{
+    struct framing_fields fields = { .hosts = 0 };
+    int status = read_fields(head, input, &fields);
+
     if (status != 0)
         return status;
-    framing.is_chunked = codings.is_present;
-    framing.is_persistent = head->minor_version >= 1 ? !is_close : is_keep_alive && !is_close;
-    framing.expects_continue = framing.expects_continue && head->minor_version >= 1;
-    *ret_framing = framing;
+    /* RFC 9112, 3.2: exactly one in 1.1; two make the message ambiguous in any version. */
+    if (fields.hosts > 1 || (fields.hosts == 0 && head->minor_version >= 1))
+        return 400;
+    status = check_codings(&fields.codings);
+    if (status != 0)
+        return status;
+    *ret_framing = (struct http_framing){ .content_length = fields.content_length,
+                                          .is_chunked = fields.codings.is_present,
+                                          .is_persistent = is_persistent(head, &fields),
+                                          .expects_continue = fields.expect.length > 0 &&
+                                                              head->minor_version >= 1 };
+    return 0;
+}
+
+int http_read_response_framing(const struct http_head *head, struct pl_view input,
+                               struct http_framing *ret_framing, bool *ret_is_until_close)
+{
+    struct framing_fields fields = { .hosts = 0 };
+    int status = read_fields(head, input, &fields);
+
+    if (status == 0)
+        status = check_codings(&fields.codings);
+    if (status != 0)
+        return status;
+    *ret_is_until_close = !fields.has_length && !fields.codings.is_present;
+    *ret_framing = (struct http_framing){ .content_length = fields.content_length,
+                                          .is_chunked = fields.codings.is_present,
+                                          .is_persistent = is_persistent(head, &fields) };
     return 0;
 }
 

@@ -21,6 +21,11 @@ struct http_framing {
 int http_read_framing(const struct http_head *head, struct pl_view input,
                       struct http_framing *ret_framing);
 
+/* The same for a response; neither a length nor a coding: it lasts until the peer closes (RFC 9112,
+ * 6.3). */
+int http_read_response_framing(const struct http_head *head, struct pl_view input,
+                               struct http_framing *ret_framing, bool *ret_is_until_close);
+
 /* Splits the target into path and query (RFC 9112, 3.2); the path of `OPTIONS *` is "*". Returns 0
  * or the status of the refusal. */
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,

@@ -51,6 +51,13 @@ void http_parser_init(struct http_parser *parser, size_t target_max, size_t head
                                     .head_max = (uint32_t)head_max };
 }
 
+void http_parser_init_fields(struct http_parser *parser, size_t offset, size_t head_max)
+{
+    *parser = (struct http_parser){ .state = HTTP_PARSE_FIELD_START,
+                                    .offset = (uint32_t)offset,
+                                    .head_max = (uint32_t)head_max };
+}
+
 /* The bytes of one call. */
 struct cursor {
     const unsigned char *bytes;

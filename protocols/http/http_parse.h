@@ -72,6 +72,9 @@ enum http_parse {
 
 void http_parser_init(struct http_parser *parser, size_t target_max, size_t head_max);
 
+/* For a message whose first line was read already: `offset` bytes. */
+void http_parser_init_fields(struct http_parser *parser, size_t offset, size_t head_max);
+
 /* Looks at the message's bytes from where the last call stopped; `input` always begins at the
  * message's first byte. */
 enum http_parse http_parse_head(struct http_parser *parser, struct http_head *head,
