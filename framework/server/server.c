@@ -16,7 +16,6 @@
 #include "log_writer.h"
 #include "settings_yaml.h"
 #include "socket.h"
-#include "stats_block.h"
 
 #include <paceline/limits.h>
 #include <paceline/log.h>
@@ -106,21 +105,10 @@ static uint32_t descriptors_usable(void)
     return limit.rlim_cur > 1000000 ? 1000000 : (uint32_t)limit.rlim_cur;
 }
 
-/* Connections to upstreams, and a keeper each. */
-static uint32_t upstream_slots(const struct pl_server *server)
-{
-    const struct pl_upstream_settings *upstreams = server->settings.upstreams.items;
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < server->settings.upstreams.count; i++)
-        count += upstreams[i].pool.max + 1;
-    return count;
-}
-
 static void set_limits(struct pl_server *server)
 {
     uint32_t usable = descriptors_usable();
-    uint32_t reserved = DESCRIPTORS_RESERVED + upstream_slots(server);
+    uint32_t reserved = DESCRIPTORS_RESERVED + pl_server_upstream_slots(server);
     uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
     uint32_t wanted = server->settings.limits.connections;
 
@@ -143,7 +131,7 @@ static int open_engine(struct pl_server *server, const char *name,
         .arming = dispatch->arming == 0 ? &pl_arming_oneshot : &pl_arming_edge,
         .turn_ns = dispatch->turn.time_us * 1000,
         .turn_bytes = dispatch->turn.bytes,
-        .slots_max = server->quota.max + SLOTS_RESERVED + upstream_slots(server),
+        .slots_max = server->quota.max + SLOTS_RESERVED + pl_server_upstream_slots(server),
         .model = model,
         .model_settings = { .threads = dispatch->threads == PL_THREADS_AUTO
                                            ? pl_model_threads_auto(model)
@@ -293,58 +281,6 @@ static int open_services(struct pl_server *server, struct pl_error *error)
     return err;
 }
 
-/* ---- upstreams
- * --------------------------------------------------------------------------------- */
-
-static int open_upstreams(struct pl_server *server, struct pl_error *error)
-{
-    const struct pl_upstream_settings *all = server->settings.upstreams.items;
-    uint32_t count = server->settings.upstreams.count;
-    struct pl_engine *engines[PL_SERVICES_MAX];
-    int err = 0;
-
-    if (count == 0)
-        return 0;
-    for (size_t i = 0; i < server->engines_count; i++)
-        engines[i] = &server->engines[i];
-    server->upstreams = pl_alloc(count * sizeof(*server->upstreams));
-    if (server->upstreams == NULL)
-        return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the upstreams");
-    for (uint32_t i = 0; i < count && err == 0; i++) {
-        err = pl_upstream_open(&server->upstreams[i], &all[i], engines,
-                               (uint32_t)server->engines_count, &server->pool, error);
-        if (err == 0)
-            server->upstreams_count++;
-    }
-    return err;
-}
-
-static int start_upstreams(struct pl_server *server, struct pl_error *error)
-{
-    int err = 0;
-
-    for (size_t i = 0; i < server->upstreams_count && err == 0; i++)
-        err = pl_upstream_start(&server->upstreams[i], error);
-    return err;
-}
-
-/* No thread of an engine runs any more: what was under way with an upstream is told so. */
-static void end_exchanges(struct pl_server *server)
-{
-    for (size_t i = 0; i < server->upstreams_count; i++)
-        pl_upstream_stop(&server->upstreams[i]);
-    for (size_t i = 0; i < server->engines_count; i++)
-        pl_engine_cut(&server->engines[i]);
-}
-
-struct pl_upstream *pl_server_upstream(struct pl_server *server, const char *name)
-{
-    for (size_t i = 0; i < server->upstreams_count; i++)
-        if (strcmp(server->upstreams[i].settings->name, name) == 0)
-            return &server->upstreams[i];
-    return NULL;
-}
-
 /* ---- life
  * -------------------------------------------------------------------------------------------- */
 
@@ -380,7 +316,7 @@ int pl_server_open_prepared(struct pl_server *server, struct pl_error *error)
                      (enum pl_log_format)server->settings.log.format);
     set_limits(server);
     err = open_services(server, error);
-    return err < 0 ? err : open_upstreams(server, error);
+    return err < 0 ? err : pl_server_open_upstreams(server, error);
 }
 
 int pl_server_open(const struct pl_app *app, const char *config_path, const char *const *sets,
@@ -444,7 +380,7 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
             goto stop_engines;
     }
     server->is_started = true;
-    err = start_upstreams(server, error);
+    err = pl_server_start_upstreams(server, error);
     if (err < 0)
         goto stop_engines;
     if (server->app.start != NULL) {
@@ -462,7 +398,7 @@ stop_engines:
     pl_log_thread_end();
     for (size_t i = 0; i < server->engines_count; i++)
         (void)pl_engine_stop(&server->engines[i], INT64_MAX);
-    end_exchanges(server);
+    pl_server_end_exchanges(server);
     server->is_started = false;
     pl_log_writer_stop();
     return err;
@@ -524,7 +460,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
                            (atomic_load(&server->is_hurried) ? pl_clock_ms() : deadline_ms) + 1000);
     if (left == 0) {
         server->is_started = false;
-        end_exchanges(server);
+        pl_server_end_exchanges(server);
         if (server->app.stop != NULL)
             server->app.stop(server, server->app.context);
     }
@@ -549,9 +485,7 @@ void pl_server_close(struct pl_server *server)
     remove_unix_sockets(server);
     for (size_t i = 0; i < server->engines_count; i++)
         pl_engine_close(&server->engines[i]);
-    for (size_t i = 0; i < server->upstreams_count; i++)
-        pl_upstream_close(&server->upstreams[i]);
-    pl_free(server->upstreams);
+    pl_server_close_upstreams(server);
     for (size_t i = 0; i < server->services_count; i++)
         server->services[i].protocol->service_close(server->services[i].data);
     if (server->has_pool)
@@ -568,69 +502,9 @@ const char *pl_server_address(const struct pl_server *server, size_t index)
     return index < server->listeners_count ? server->listeners[index].text : NULL;
 }
 
-void pl_server_stats(struct pl_server *server, struct pl_stats *ret_stats)
-{
-    size_t bytes, high;
-
-    memset(ret_stats, 0, sizeof(*ret_stats));
-    ret_stats->accepts_per_thread_min = UINT64_MAX;
-    for (size_t i = 0; i < server->engines_count; i++)
-        pl_engine_stats(&server->engines[i], ret_stats);
-    for (size_t i = 0; i < server->upstreams_count; i++)
-        pl_stats_merge(ret_stats, server->upstreams[i].strangers.stats);
-    if (ret_stats->accepts_per_thread_min == UINT64_MAX)
-        ret_stats->accepts_per_thread_min = 0;
-    pl_buffer_pool_figures(&server->pool, &bytes, &high);
-    ret_stats->buffer_bytes = bytes;
-    ret_stats->buffer_bytes_high = high;
-    ret_stats->buffer_bytes_max = server->pool.bytes_max;
-    ret_stats->log_dropped = pl_log_dropped();
-}
-
 const void *pl_server_app_settings(const struct pl_server *server)
 {
     return server->settings.app;
-}
-
-static void put_upstreams(struct pl_server *server, struct pl_json *json,
-                          struct pl_upstream_stats *stats)
-{
-    for (size_t i = 0; i < server->upstreams_count; i++) {
-        int length;
-
-        pl_json_put(json, "%s", i == 0 ? "" : ",");
-        pl_upstream_stats(&server->upstreams[i], stats);
-        length = pl_upstream_stats_to_json(stats, json->text + json->used, json->size - json->used);
-        if (length < 0)
-            json->is_full = true;
-        else
-            json->used += (size_t)length;
-    }
-}
-
-int pl_server_stats_to_json(struct pl_server *server, char *text, size_t size)
-{
-    struct pl_stats *stats = pl_alloc(sizeof(*stats));
-    struct pl_upstream_stats *upstream_stats = pl_alloc(sizeof(*upstream_stats));
-    struct pl_json json = { .text = text, .size = size };
-    int length = -ENOMEM;
-
-    if (stats == NULL || upstream_stats == NULL)
-        goto free_stats;
-    pl_server_stats(server, stats);
-    length = pl_stats_to_json(stats, text, size);
-    if (length < 0)
-        goto free_stats;
-    json.used = (size_t)length - 1; /* the closing brace comes last */
-    pl_json_put(&json, ",\"upstreams\":[");
-    put_upstreams(server, &json, upstream_stats);
-    pl_json_put(&json, "]}");
-    length = json.is_full ? -ENOSPC : (int)json.used;
-
-free_stats:
-    pl_free(upstream_stats);
-    pl_free(stats);
-    return length;
 }
 
 static int add_watch(struct pl_server *server, const struct pl_watch_settings *settings,

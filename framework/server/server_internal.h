@@ -59,4 +59,15 @@ PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *
 PL_MUST_CHECK int pl_server_check_services(struct pl_server *server, struct pl_error *error);
 PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
 
+/* ---- server_upstreams.c; thread: control -------------------------------------------------------
+ */
+
+/* How many slots they may need: connections, and a keeper each. */
+uint32_t pl_server_upstream_slots(const struct pl_server *server);
+PL_MUST_CHECK int pl_server_open_upstreams(struct pl_server *server, struct pl_error *error);
+PL_MUST_CHECK int pl_server_start_upstreams(struct pl_server *server, struct pl_error *error);
+/* No thread of an engine runs any more: what was under way with an upstream is told so. */
+void pl_server_end_exchanges(struct pl_server *server);
+void pl_server_close_upstreams(struct pl_server *server);
+
 #endif

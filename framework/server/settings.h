@@ -93,6 +93,11 @@ PL_MUST_CHECK int pl_settings_add_default_service(const struct pl_settings_schem
 void pl_settings_name_place(struct pl_setting_place place, const char *source, char *text,
                             size_t size);
 
+/* settings_upstream.c */
+extern const struct pl_setting pl_settings_upstream_rows[];
+PL_MUST_CHECK int pl_settings_check_upstreams(const struct pl_settings *settings,
+                                              const char *source, struct pl_error *error);
+
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,
                                     const struct pl_settings_schema *schema, const char *source,
