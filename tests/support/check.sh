@@ -136,7 +136,7 @@ test_contract() {
 test_servers() {
     local programs
     mapfile -t programs < <(integration_programs build-check)
-    run_tests "${programs[@]}"
+    run_tests_in_two "${programs[@]}"
 }
 
 test_address() {
@@ -171,11 +171,12 @@ test_thread_servers() {
 }
 
 scripts() {
-    local name lines=()
-    for name in "$@"; do
-        lines+=("tests/integration/$name.sh")
-    done
-    run_tests "${lines[@]}"
+    run_tests "${@/#/tests/integration/}"
+}
+
+# Two of them install the tree, one after the other: every second one runs at once with those.
+test_commands() {
+    run_tests_in_two "${@/#/tests/integration/}"
 }
 
 # ---- fuzzing ----------------------------------------------------------------------------------------
@@ -239,9 +240,8 @@ check() {
     suite 'contract of all models' test_contract
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
-        scripts configuration_test docs_names_test documents_test outside_test conform_test \
-        counter_test
-    suite 'conformance, two models' test_conform_short
+        test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
+        docs_names_test.sh configuration_test.sh
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1
@@ -272,7 +272,7 @@ test_format() {
 }
 
 test_tour() {
-    scripts tour_test
+    scripts tour_test.sh
 }
 
 check_rest() {
@@ -280,12 +280,12 @@ check_rest() {
     suite 'thread sanitizer, units and servers' test_thread_servers
     suite 'address sanitizer, contract' test_address_contract
     suite 'conformance, every model and arming' test_conform_all
-    suite 'planted faults' scripts planted_faults_test
+    suite 'planted faults' scripts planted_faults_test.sh
     suite 'the tour' test_tour
-    suite 'load and peers' scripts load_test peers_test
-    suite 'the page in a browser' scripts page_test
+    suite 'load and peers' scripts load_test.sh peers_test.sh
+    suite 'the page in a browser' scripts page_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
     suite 'fuzzing' test_fuzz_short
-    suite 'distribution' scripts distribution_test
+    suite 'distribution' scripts distribution_test.sh
     suite 'format' test_format
 }
