@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many clients at once through a server: nothing crosses. */
+#include "relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct crowd {
+    pthread_t thread;
+    const char *path;
+    uint32_t number, count;
+    uint32_t wrong;
+};
+
+static void *ask_many(void *argument)
+{
+    struct crowd *crowd = argument;
+    int fd = client_connect(rig.port);
+
+    for (uint32_t i = 0; i < crowd->count; i++) {
+        char request[256], expected[256], reply[1024];
+        size_t used = 0;
+
+        snprintf(request, sizeof(request), "GET %s?echo+%u-%u HTTP/1.1\r\nHost: x\r\n\r\n",
+                 crowd->path, crowd->number, i);
+        snprintf(expected, sizeof(expected), "\r\n\r\n%u-%u\n", crowd->number, i);
+        client_say(fd, request);
+        do {
+            client_receive(fd, reply + used, 1);
+            reply[++used] = '\0';
+        } while (strstr(reply, "\r\n\r\n") == NULL || reply[used - 1] != '\n' ||
+                 strstr(reply, "\r\n\r\n")[4] == '\0');
+        if (strstr(reply, "200 OK") == NULL || strstr(reply, expected) == NULL)
+            crowd->wrong++;
+    }
+    client_close(fd);
+    return NULL;
+}
+
+static void tagged_exchanges_never_cross(void **state)
+{
+    enum { CROWD = 16 };
+    static struct crowd crowd[CROWD];
+    const char *scale = getenv("PL_TEST_SCALE");
+    uint32_t count = 640u / (uint32_t)(scale == NULL ? 1 : atoi(scale));
+
+    (void)state;
+    start_with(", pool: {max: 6}");
+    for (uint32_t i = 0; i < CROWD; i++) {
+        /* A thread must be left to take replies in while others wait for a lease. */
+        bool may_lease = server_current->threads > 2 && i < 2;
+
+        crowd[i] =
+            (struct crowd){ .path = may_lease ? "/lease" : "/call", .number = i, .count = count };
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, ask_many, &crowd[i]), 0);
+    }
+    for (uint32_t i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        assert_int_equal(crowd[i].wrong, 0);
+    }
+    assert_int_equal(COUNT(leases), CROWD * count);
+    assert_true(backend.open_max <= 6);
+    assert_int_equal(figures.leased, 0);
+    stop();
+}
+
+static void a_client_that_hangs_up_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    start_with(", pool: {max: 2}");
+    for (int i = 0; i < 10; i++) {
+        int fd = client_connect(rig.port);
+
+        client_say(fd, "GET /call?delay+20+x HTTP/1.1\r\nHost: x\r\n\r\n");
+        client_await(&backend.requests, (uint32_t)i + 1);
+        client_reset(fd);
+    }
+    expect_reply("echo after\n", "after\n");
+    stop();
+}
+
+static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(tagged_exchanges_never_cross),
+    cmocka_unit_test(a_client_that_hangs_up_leaves_nothing_behind),
+};
+const struct case_group upstream_crowds = CASE_GROUP(cases);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server whose handlers ask the backend for what stands in the query, and the test's own calls of
+ * its upstream, "back". One at a time. */
+#ifndef PL_TESTS_RELAY_H
+#define PL_TESTS_RELAY_H
+
+#include "backend.h"
+#include "case_group.h"
+#include "client.h"
+#include "server_rig.h"
+
+#include <paceline/http.h>
+#include <paceline/upstream.h>
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+extern struct server_rig rig;
+extern struct backend backend;
+extern struct pl_upstream *upstream;
+extern struct pl_upstream_stats figures; /* as of the last count_of() */
+
+extern const struct case_group upstream_exchanges, upstream_reuse, upstream_line, upstream_leases,
+    upstream_crowds, upstream_ends;
+
+/* A reply is a line. */
+enum pl_upstream_frame frame_line(struct pl_view input, bool is_ended, uint64_t scratch[4],
+                                  size_t *ret_bytes);
+
+struct asked {
+    sem_t is_done;
+    _Atomic uint32_t count;
+    enum pl_upstream_outcome outcome;
+    char reply[4096];
+    bool was_reused;
+};
+
+/* A `done` that fills its struct asked. */
+void note(const struct pl_upstream_result *result, void *context);
+void begin(struct asked *asked, const char *text, struct pl_upstream_ticket *ticket);
+/* Waits for its end, and that there was one only. */
+void await(struct asked *asked);
+enum pl_upstream_outcome ask(const char *text, char *reply);
+void expect_outcome(const char *text, enum pl_upstream_outcome outcome);
+void expect_reply(const char *text, const char *expected);
+
+uint64_t count_of(enum pl_upstream_counter counter);
+#define COUNT(name) count_of(PL_UPSTREAM_COUNT_##name)
+
+/* One backend, and a server with `more` in the upstream's settings. */
+void start_with(const char *more);
+void await_no_connection(void);
+/* Both; fails on what is left behind. */
+void stop(void);
+
+#endif
