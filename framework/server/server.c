@@ -483,9 +483,9 @@ void pl_server_close(struct pl_server *server)
         return;
     PL_ASSERT(!server->is_started);
     remove_unix_sockets(server);
+    pl_server_close_upstreams(server);
     for (size_t i = 0; i < server->engines_count; i++)
         pl_engine_close(&server->engines[i]);
-    pl_server_close_upstreams(server);
     for (size_t i = 0; i < server->services_count; i++)
         server->services[i].protocol->service_close(server->services[i].data);
     if (server->has_pool)

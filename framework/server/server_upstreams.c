@@ -8,13 +8,14 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* Connections, and a keeper each; in a drain one may leave while the next begins. */
 uint32_t pl_server_upstream_slots(const struct pl_server *server)
 {
     const struct pl_upstream_settings *upstreams = server->settings.upstreams.items;
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < server->settings.upstreams.count; i++)
-        count += upstreams[i].pool.max + 1;
+        count += upstreams[i].pool.max + 2;
     return count;
 }
 

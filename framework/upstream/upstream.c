@@ -82,10 +82,13 @@ static int add_servers(struct pl_upstream *upstream, struct pl_error *error)
 static int make_records(struct pl_upstream *upstream)
 {
     const struct pl_upstream_pool_settings *pool = &upstream->settings->pool;
-    uint32_t calls = pool->max + pool->max_waiters;
+    /* One for each place in line, and two for each connection: whoever ends an exchange passes its
+     * connection on first. */
+    uint32_t calls = 2 * pool->max + pool->max_waiters;
     uint32_t lists = upstream->engines_count * upstream->servers_count;
 
     upstream->conns = pl_alloc(pool->max * sizeof(*upstream->conns));
+    upstream->calls_count = calls;
     upstream->calls = pl_alloc(calls * sizeof(*upstream->calls));
     upstream->idle = pl_alloc(lists * sizeof(*upstream->idle));
     upstream->strangers.stats = pl_alloc(sizeof(*upstream->strangers.stats));
@@ -132,6 +135,8 @@ int pl_upstream_open(struct pl_upstream *upstream, const struct pl_upstream_sett
     pl_list_init(&upstream->free_conns);
     pl_list_init(&upstream->free_calls);
     pl_list_init(&upstream->line);
+    pl_list_init(&upstream->ended);
+    pthread_cond_init(&upstream->is_empty, NULL);
     err = add_servers(upstream, error);
     if (err == 0) {
         err = make_records(upstream);
@@ -178,6 +183,37 @@ static struct pl_upstream_call_record *take_waiting_call(struct pl_upstream *ups
     return record;
 }
 
+void pl_upstream_leave_locked(struct pl_upstream *upstream)
+{
+    if (--upstream->visitors == 0 && upstream->is_stopped)
+        pthread_cond_signal(&upstream->is_empty);
+}
+
+void pl_upstream_leave(struct pl_upstream *upstream)
+{
+    pthread_mutex_lock(&upstream->lock);
+    pl_upstream_leave_locked(upstream);
+    pthread_mutex_unlock(&upstream->lock);
+}
+
+static void wait_until_empty(struct pl_upstream *upstream)
+{
+    pthread_mutex_lock(&upstream->lock);
+    while (upstream->visitors > 0)
+        pthread_cond_wait(&upstream->is_empty, &upstream->lock);
+    pthread_mutex_unlock(&upstream->lock);
+}
+
+static struct pl_upstream_call_record *take_ended(struct pl_upstream *upstream)
+{
+    struct pl_link *link;
+
+    pthread_mutex_lock(&upstream->lock);
+    link = pl_list_take_first(&upstream->ended);
+    pthread_mutex_unlock(&upstream->lock);
+    return (struct pl_upstream_call_record *)(void *)link;
+}
+
 void pl_upstream_stop(struct pl_upstream *upstream)
 {
     struct pl_upstream_call_record *record;
@@ -186,6 +222,16 @@ void pl_upstream_stop(struct pl_upstream *upstream)
     upstream->resolver = NULL;
     while ((record = take_waiting_call(upstream)) != NULL)
         pl_upstream_complete(record, PL_UPSTREAM_STOPPED, PL_VIEW(""));
+    wait_until_empty(upstream);
+    while ((record = take_ended(upstream)) != NULL)
+        pl_upstream_complete(record, record->outcome, PL_VIEW(""));
+}
+
+static void close_lent(struct pl_upstream *upstream)
+{
+    for (uint32_t i = 0; upstream->conns != NULL && i < upstream->settings->pool.max; i++)
+        if (upstream->conns[i].conn != NULL)
+            pl_upstream_conn_close_lent(&upstream->conns[i]);
 }
 
 void pl_upstream_close(struct pl_upstream *upstream)
@@ -193,12 +239,14 @@ void pl_upstream_close(struct pl_upstream *upstream)
     if (upstream->settings == NULL)
         return;
     pl_resolver_free(upstream->resolver);
+    close_lent(upstream);
     if (upstream->strangers.cache.pool != NULL)
         pl_buffer_cache_deinit(&upstream->strangers.cache);
     pl_free(upstream->strangers.stats);
     pl_free(upstream->idle);
     pl_free(upstream->calls);
     pl_free(upstream->conns);
+    pthread_cond_destroy(&upstream->is_empty);
     pthread_mutex_destroy(&upstream->strangers.lock);
     pthread_mutex_destroy(&upstream->lock);
     memset(upstream, 0, sizeof(*upstream));

@@ -97,9 +97,10 @@ struct pl_upstream_call_record {
     int64_t begun_ns;
     int64_t wait_due_ms, total_due_ms, first_byte_due_ms;
     uint32_t tries_left; /* of connections that cannot be made */
-    bool has_waited;
     bool was_retried;
     bool was_reused;
+    bool is_ended; /* stands among the ended, to be told `outcome`; guarded by the lock */
+    enum pl_upstream_outcome outcome;
 };
 
 /* Stands on the thread's own stack. Guarded by the upstream's lock. */
@@ -167,8 +168,9 @@ struct pl_upstream {
     uint32_t engines_count;
     struct pl_service service;             /* what its connections share */
     struct pl_upstream_conn *conns;        /* owned: pool.max of them */
-    struct pl_upstream_call_record *calls; /* owned: pool.max + pool.max_waiters of them */
-    struct pl_resolver *resolver;          /* owned; NULL when every server is a numeric address */
+    struct pl_upstream_call_record *calls; /* owned: calls_count of them */
+    uint32_t calls_count;
+    struct pl_resolver *resolver; /* owned; NULL when every server is a numeric address */
     struct pl_upstream_strangers strangers;
 
     pthread_mutex_t lock; /* guards all below and what is said above */
@@ -179,14 +181,18 @@ struct pl_upstream {
     struct pl_link *idle; /* owned: a list per set and server, last used first */
     struct pl_link free_conns;
     struct pl_link free_calls;
-    struct pl_link line; /* of waiters, the first to be served first */
+    struct pl_link line;  /* of waiters, the first to be served first */
+    struct pl_link ended; /* calls that the keeper tells their end */
     uint32_t open, idle_count, warming, waiting;
     uint64_t keeper; /* token, in engines[0] */
+    bool has_keeper; /* also while its slot is being taken */
     int64_t keeper_due_ms;
     int64_t warm_not_before_ms;
-    bool is_stopped;
-    bool is_serving; /* a thread is serving the line */
-    bool must_serve; /* and should look once more */
+    bool is_stopped;         /* no thread begins to touch a slot any more */
+    uint32_t visitors;       /* threads that are not an engine's and may touch slots just now */
+    pthread_cond_t is_empty; /* of visitors, after the stop */
+    bool is_serving;         /* a thread is serving the line */
+    bool must_serve;         /* and should look once more */
     uint64_t counters[PL_UPSTREAM_COUNTERS_COUNT];
     struct pl_histogram latency_us;
 };
@@ -207,11 +213,23 @@ PL_MUST_CHECK int pl_upstream_open(struct pl_upstream *upstream,
                                    struct pl_buffer_pool *buffers, struct pl_error *error);
 /* Warms up, resolves names. The engines run. Thread: control. */
 PL_MUST_CHECK int pl_upstream_start(struct pl_upstream *upstream, struct pl_error *error);
-/* Ends every call that waits, and takes no more. The engines' threads have left. Thread: control.
- */
+/* Ends every call that waits, and takes no more; when it returns no thread of the application is
+ * inside the pool, nor comes in. What is leased stays so, and may be returned until the close. The
+ * engines' threads have left. Thread: control. */
 void pl_upstream_stop(struct pl_upstream *upstream);
-/* Every connection is closed; every lease was returned. Fine on a zeroed one. Thread: control. */
+/* Before the engines are. Every lease was returned; fine on a zeroed one. Thread: control. */
 void pl_upstream_close(struct pl_upstream *upstream);
+
+/* A thread that is not an engine's says so before it touches slots outside the lock, unless the
+ * pool has stopped; the stop waits until it has left. Thread: any. */
+static inline bool pl_upstream_visit_locked(struct pl_upstream *upstream)
+{
+    if (!upstream->is_stopped)
+        upstream->visitors++;
+    return !upstream->is_stopped;
+}
+void pl_upstream_leave_locked(struct pl_upstream *upstream);
+void pl_upstream_leave(struct pl_upstream *upstream);
 
 /* ---- upstream_choice.c: which server; all with the lock held
  * ------------------------------------- */
@@ -279,8 +297,11 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
 /* Gives the connection there a turn, in which it asks whether its call was cancelled.
  * Thread: any. */
 void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_place place);
-/* A lent connection goes to whom it was passed on, or to rest, or is closed. Thread: the lessee. */
+/* A lent connection goes to whom it was passed on, or to rest, or is closed; after the stop it is
+ * left to the close. Thread: the lessee. */
 void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable);
+/* Closes one that is lent, or was when the pool stopped. Thread: the lessee; control. */
+void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn);
 /* May it carry another exchange, as far as its age goes? Thread: the holder. */
 bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn);
 /* The server failed: one more towards its ejection. Thread: any. */
@@ -292,6 +313,10 @@ extern const struct pl_protocol pl_upstream_protocol;
 /* ---- upstream_call.c: the event-driven way
  * ----------------------------------------------------------- */
 
+/* The same by the keeper, soon: for who may be inside a callback already. Thread: whoever has it.
+ */
+void pl_upstream_complete_later(struct pl_upstream_call_record *record,
+                                enum pl_upstream_outcome outcome);
 /* Ends it: `done` is called. Thread: whoever has it. */
 void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstream_outcome outcome,
                           struct pl_view reply);

@@ -133,6 +133,7 @@ static void begin(struct pl_upstream_call_record *record, const struct pl_upstre
     record->wait_due_ms = now_ms + timeouts->wait_us / 1000;
     record->was_retried = false;
     record->was_reused = false;
+    record->is_ended = false;
     atomic_store(&record->is_cancelled, false);
 }
 
@@ -179,11 +180,13 @@ static int begin_locked(struct pl_upstream *upstream, const struct pl_upstream_c
     }
     begin(record, call, request, set);
     err = enter_locked(upstream, record, ret_grant, ret_conn);
-    if (err < 0)
+    if (err < 0) {
         free_record_locked(record);
-    else
-        *ret_record = record;
-    return err;
+        return err;
+    }
+    (void)pl_upstream_visit_locked(upstream);
+    *ret_record = record;
+    return 0;
 }
 
 int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call *call,
@@ -229,6 +232,7 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
         pl_upstream_conn_open(conn, set);
     else
         pl_upstream_keeper_hasten(upstream, due_ms);
+    pl_upstream_leave(upstream);
     return 0;
 }
 
@@ -246,9 +250,6 @@ static void count_end_locked(struct pl_upstream *upstream,
         upstream->latency_us.sum += (uint64_t)took_us;
         break;
     case PL_UPSTREAM_WAIT_TIMEOUT:
-        PL_UPSTREAM_COUNT(upstream, waits_expired);
-        PL_UPSTREAM_COUNT(upstream, timeouts);
-        break;
     case PL_UPSTREAM_CONNECT_TIMEOUT:
     case PL_UPSTREAM_FIRST_BYTE_TIMEOUT:
     case PL_UPSTREAM_TOTAL_TIMEOUT:
@@ -289,6 +290,20 @@ void pl_upstream_complete(struct pl_upstream_call_record *record, enum pl_upstre
     done(&result, context);
 }
 
+void pl_upstream_complete_later(struct pl_upstream_call_record *record,
+                                enum pl_upstream_outcome outcome)
+{
+    struct pl_upstream *upstream = record->upstream;
+
+    record->outcome = outcome;
+    pthread_mutex_lock(&upstream->lock);
+    record->conn = NULL;
+    record->is_ended = true;
+    pl_list_append(&upstream->ended, &record->waiter.link);
+    pthread_mutex_unlock(&upstream->lock);
+    pl_upstream_keeper_hasten(upstream, pl_clock_ms());
+}
+
 bool pl_upstream_is_unwanted(const struct pl_upstream_call_record *record)
 {
     return atomic_load(&record->is_cancelled) ||
@@ -301,9 +316,11 @@ void pl_upstream_cancel(const struct pl_upstream_ticket *ticket)
     struct pl_upstream_call_record *record = &upstream->calls[ticket->index];
     struct pl_upstream_call_record *told = NULL;
     struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
+    bool is_visiting;
 
     pthread_mutex_lock(&upstream->lock);
-    if (record->generation == ticket->generation) {
+    is_visiting = pl_upstream_visit_locked(upstream);
+    if (record->generation == ticket->generation && !record->is_ended && is_visiting) {
         atomic_store(&record->is_cancelled, true);
         if (record->conn != NULL) {
             place = record->conn->place;
@@ -316,6 +333,10 @@ void pl_upstream_cancel(const struct pl_upstream_ticket *ticket)
     pthread_mutex_unlock(&upstream->lock);
     if (told != NULL)
         pl_upstream_complete(told, PL_UPSTREAM_CANCELLED, PL_VIEW(""));
+    /* After the stop there is nothing that could be cancelled: all calls end. */
+    if (!is_visiting)
+        return;
     /* The time is over for what is under way: its holder asks why. */
     pl_upstream_interrupt(upstream, place);
+    pl_upstream_leave(upstream);
 }

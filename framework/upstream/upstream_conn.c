@@ -65,7 +65,7 @@ bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn)
  */
 
 /* The slot is the connection's from now on; both belong to the caller. */
-static int take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd)
+static int take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd, bool is_lent)
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_engine *engine = upstream->engines[set];
@@ -75,6 +75,7 @@ static int take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd)
         return -ENOBUFS;
     pl_conn_init(pl_conn_of(slot), &upstream_kind, &upstream->service, fd);
     pl_conn_of(slot)->state = conn;
+    slot->is_lent = is_lent;
     conn->conn = pl_conn_of(slot);
     conn->armed_ms = PL_TIMER_NEVER;
     pthread_mutex_lock(&upstream->lock);
@@ -98,6 +99,7 @@ static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outc
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_upstream_call_record *ended = NULL;
+    bool is_at_once = conn->conn == NULL; /* perhaps inside the callback of another call */
     bool is_fault = outcome == PL_UPSTREAM_CONNECT_FAILED || outcome == PL_UPSTREAM_CONNECT_TIMEOUT;
 
     if (is_fault) {
@@ -118,7 +120,9 @@ static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outc
     }
     pthread_mutex_unlock(&upstream->lock);
     pl_upstream_gone(conn);
-    if (ended != NULL)
+    if (ended != NULL && is_at_once)
+        pl_upstream_complete_later(ended, outcome);
+    else if (ended != NULL)
         pl_upstream_complete(ended, outcome, PL_VIEW(""));
 }
 
@@ -145,7 +149,7 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
         fail_to_connect(conn, PL_UPSTREAM_CONNECT_FAILED, err);
         return;
     }
-    err = take_slot(conn, set, fd);
+    err = take_slot(conn, set, fd, false);
     if (err < 0) {
         pl_close_fd(&fd);
         fail_to_connect(conn, PL_UPSTREAM_NO_MEMORY, err);
@@ -179,14 +183,29 @@ static int wait_until_connected(int fd, int64_t until_ms)
     }
 }
 
+/* Errors: -ENOBUFS, -ESHUTDOWN. */
+static int take_slot_lent(struct pl_upstream_conn *conn, int fd)
+{
+    struct pl_upstream *upstream = conn->upstream;
+    bool is_visiting;
+    int err;
+
+    pthread_mutex_lock(&upstream->lock);
+    is_visiting = pl_upstream_visit_locked(upstream);
+    pthread_mutex_unlock(&upstream->lock);
+    if (!is_visiting)
+        return -ESHUTDOWN;
+    err = take_slot(conn, conn->place.set, fd, true);
+    pl_upstream_leave(upstream);
+    return err;
+}
+
 static int connect_within(struct pl_upstream_conn *conn, int64_t until_ms, int *ret_fd)
 {
     int err = pl_socket_connect(&conn->address, ret_fd);
 
     if (err == 0)
         err = wait_until_connected(*ret_fd, until_ms);
-    if (err == 0)
-        err = take_slot(conn, conn->place.set, *ret_fd);
     return err;
 }
 
@@ -201,19 +220,25 @@ int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int64_t until_ms)
 {
     int64_t now_ms = pl_clock_ms();
     int64_t due_ms = now_ms + conn->upstream->settings->timeouts.connect_us / 1000;
+    enum pl_upstream_outcome failure = PL_UPSTREAM_CONNECT_FAILED;
     int fd = -1, err;
 
     begin_record(conn, now_ms);
     err = connect_within(conn, due_ms < until_ms ? due_ms : until_ms, &fd);
+    /* A lessee that would not wait as long as a connection may take says nothing about the server.
+     */
+    if (err == -ETIMEDOUT)
+        failure = due_ms <= until_ms ? PL_UPSTREAM_CONNECT_TIMEOUT : PL_UPSTREAM_TOTAL_TIMEOUT;
+    if (err == 0) {
+        err = take_slot_lent(conn, fd);
+        failure = err == -ESHUTDOWN ? PL_UPSTREAM_STOPPED : PL_UPSTREAM_NO_MEMORY;
+    }
     if (err < 0) {
         pl_close_fd(&fd);
-        fail_to_connect(
-            conn, err == -ETIMEDOUT ? PL_UPSTREAM_CONNECT_TIMEOUT : PL_UPSTREAM_CONNECT_FAILED,
-            err);
+        fail_to_connect(conn, failure, err);
         return err;
     }
     conn->is_connecting = false;
-    conn->conn->slot.is_lent = true;
     count_connect(conn->upstream);
     return 0;
 }
@@ -319,8 +344,7 @@ static enum pl_next reply(struct pl_upstream_conn *conn, size_t bytes, bool is_l
     conn->call = NULL;
     conn->is_sent = false;
     raw->input = NULL;
-    is_reusable = !is_last && bytes == view.length && !raw->is_peer_done && !raw->is_hung_up &&
-                  pl_upstream_conn_is_young(conn);
+    is_reusable = !is_last && bytes == view.length && !raw->is_peer_done && !raw->is_hung_up;
     view.length = bytes;
     (void)pl_upstream_pass_on(conn, is_reusable);
     pl_upstream_complete(record, PL_UPSTREAM_REPLIED, view);
@@ -405,6 +429,17 @@ static enum pl_next rest(struct pl_upstream_conn *conn)
     return wait_for(conn, PL_READABLE | PL_COMPLETION);
 }
 
+/* What has been received already the lessee could not see. */
+static enum pl_next lend_quiet(struct pl_upstream_conn *conn)
+{
+    struct pl_conn *raw = conn->conn;
+
+    if (pl_conn_input(raw).length == 0 && !raw->is_peer_done && !raw->is_hung_up)
+        return PL_LEND;
+    count_discard(conn->upstream);
+    return end(conn);
+}
+
 static enum pl_next process(struct pl_conn *raw)
 {
     struct pl_upstream_conn *conn = record_of(raw);
@@ -415,7 +450,7 @@ static enum pl_next process(struct pl_conn *raw)
         return conn->is_sent ? receive_reply(conn) : send_request(conn);
     switch (take_assigned(conn)) {
     case PL_UPSTREAM_LENT:
-        return PL_LEND;
+        return lend_quiet(conn);
     case PL_UPSTREAM_DOOMED:
         return end(conn);
     case PL_UPSTREAM_IDLE:
@@ -430,7 +465,7 @@ static enum pl_next process(struct pl_conn *raw)
     if (conn->call != NULL)
         pl_upstream_complete(conn->call, PL_UPSTREAM_CANCELLED, PL_VIEW(""));
     conn->call = NULL;
-    (void)pl_upstream_pass_on(conn, pl_upstream_conn_is_young(conn));
+    (void)pl_upstream_pass_on(conn, true);
     return PL_RUN_PROCESS;
 }
 
@@ -606,21 +641,28 @@ static int64_t due_of(const struct pl_upstream_conn *conn)
 
 /* Before it waits. The timer is set only to be earlier: one that fires too soon is set anew, which
  * is once per time-out and not once per exchange. */
-static enum pl_next prepare_to_wait(struct pl_upstream_conn *conn)
+static bool set_timer(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
     int64_t due_ms = due_of(conn);
 
+    atomic_store_explicit(&slot->due_ms, due_ms, memory_order_relaxed);
+    if (due_ms >= conn->armed_ms)
+        return true;
+    if (ops_of(slot)->arm_timer(slot->engine, slot, due_ms) < 0)
+        return false;
+    conn->armed_ms = due_ms;
+    return true;
+}
+
+static enum pl_next prepare_to_wait(struct pl_upstream_conn *conn)
+{
+    struct pl_slot *slot = &conn->conn->slot;
+
     /* Also where a receive found nothing: what is assigned meanwhile comes as a completion. */
     if (slot->waits & PL_READABLE)
         slot->waits |= PL_COMPLETION;
-    atomic_store_explicit(&slot->due_ms, due_ms, memory_order_relaxed);
-    if (due_ms >= conn->armed_ms)
-        return PL_WAIT;
-    if (ops_of(slot)->arm_timer(slot->engine, slot, due_ms) < 0)
-        return end_as(conn, PL_UPSTREAM_NO_MEMORY);
-    conn->armed_ms = due_ms;
-    return PL_WAIT;
+    return set_timer(conn) ? PL_WAIT : end_as(conn, PL_UPSTREAM_NO_MEMORY);
 }
 
 /* To the thread that it is leased for, which may have let it go again when this returns. Thread:
@@ -693,7 +735,7 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
     int fd = old->handle.fd;
 
     ops_of(old)->forget(old->engine, old);
-    if (take_slot(conn, set, fd) < 0) {
+    if (take_slot(conn, set, fd, false) < 0) {
         pl_slot_wake(old, PL_COMPLETION); /* no room there: it stays */
         return;
     }
@@ -741,7 +783,7 @@ void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_plac
         pl_slot_wake(slot, reasons);
 }
 
-static void close_lent(struct pl_upstream_conn *conn)
+void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
 
@@ -757,18 +799,18 @@ static void let_rest(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
 
-    if (atomic_load(&pl_engine_face_of(slot->engine)->is_draining)) {
+    slot->waits = PL_READABLE | PL_COMPLETION;
+    set_rest_due(conn);
+    /* In a drain, or without memory for a timer, it gets a turn, which finds out what to do. */
+    if (atomic_load(&pl_engine_face_of(slot->engine)->is_draining) || !set_timer(conn)) {
         slot->next = PL_RUN_PROCESS;
         ops_of(slot)->ready(slot->engine, slot);
         return;
     }
-    slot->waits = PL_READABLE | PL_COMPLETION;
-    set_rest_due(conn);
-    (void)prepare_to_wait(conn); /* without memory for a timer the next exchange finds out */
     ops_of(slot)->let_go(slot->engine, slot);
 }
 
-void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable)
+static void hand_on(struct pl_upstream_conn *conn, bool is_reusable)
 {
     struct pl_slot *slot = &conn->conn->slot;
 
@@ -777,7 +819,7 @@ void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable)
         hand_over(conn);
         return;
     case PL_UPSTREAM_PASSED_TO_NOBODY:
-        close_lent(conn);
+        pl_upstream_conn_close_lent(conn);
         return;
     case PL_UPSTREAM_PASSED_TO_CALL:
         slot->is_lent = false;
@@ -789,4 +831,18 @@ void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable)
         let_rest(conn);
         return;
     }
+}
+
+void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable)
+{
+    struct pl_upstream *upstream = conn->upstream;
+    bool is_visiting;
+
+    pthread_mutex_lock(&upstream->lock);
+    is_visiting = pl_upstream_visit_locked(upstream);
+    pthread_mutex_unlock(&upstream->lock);
+    if (!is_visiting)
+        return;
+    hand_on(conn, is_reusable);
+    pl_upstream_leave(upstream);
 }

@@ -10,6 +10,8 @@
 
 #include "clock.h"
 
+#include <errno.h>
+
 /* Waits that end one after another are looked at together. */
 #define LOOK_MS 5
 
@@ -19,7 +21,6 @@
 struct keeper {
     struct pl_slot slot;
     struct pl_upstream *upstream; /* borrowed */
-    bool is_closing;
 };
 
 _Static_assert(sizeof(struct keeper) <= PL_SLOT_BYTES, "a keeper fits its slot");
@@ -31,8 +32,8 @@ static struct keeper *keeper_of(struct pl_slot *slot)
 
 static enum pl_next wake(struct pl_slot *slot, uint32_t reasons)
 {
-    if (reasons & PL_SHUTDOWN)
-        keeper_of(slot)->is_closing = true;
+    (void)slot;
+    (void)reasons; /* in a drain too: it looks, and leaves when nobody waits */
     return PL_RUN_ACCEPT;
 }
 
@@ -65,6 +66,7 @@ static struct pl_upstream_call_record *take_expired(struct pl_upstream *upstream
     if (expired != NULL) {
         pl_list_unlink(&expired->waiter.link);
         upstream->waiting--;
+        PL_UPSTREAM_COUNT(upstream, waits_expired);
     }
     pthread_mutex_unlock(&upstream->lock);
     *ret_due_ms = due_ms;
@@ -101,6 +103,24 @@ static int64_t end_waits(struct pl_upstream *upstream, int64_t now_ms)
     return due_ms;
 }
 
+/* Those that stand there now: what their callbacks begin may stand there again, and has to wait. */
+static void tell_ended(struct pl_upstream *upstream)
+{
+    struct pl_upstream_call_record *record;
+    uint32_t count = 0;
+
+    pthread_mutex_lock(&upstream->lock);
+    for (struct pl_link *link = upstream->ended.next; link != &upstream->ended; link = link->next)
+        count++;
+    pthread_mutex_unlock(&upstream->lock);
+    for (; count > 0; count--) {
+        pthread_mutex_lock(&upstream->lock);
+        record = (struct pl_upstream_call_record *)(void *)pl_list_take_first(&upstream->ended);
+        pthread_mutex_unlock(&upstream->lock);
+        pl_upstream_complete(record, record->outcome, PL_VIEW(""));
+    }
+}
+
 static struct pl_upstream_conn *take_one_to_warm(struct pl_upstream *upstream, int64_t now_ms,
                                                  int64_t *ret_due_ms)
 {
@@ -134,20 +154,29 @@ static int64_t warm(struct pl_upstream *upstream, int64_t now_ms)
     return now_ms + LOOK_MS;
 }
 
+/* Whoever needs one from here on opens a new one. */
+static void dismiss_locked(struct pl_upstream *upstream)
+{
+    upstream->keeper = PL_UPSTREAM_NOWHERE;
+    upstream->keeper_due_ms = PL_TIMER_NEVER;
+    upstream->has_keeper = false;
+}
+
 static enum pl_next keep(struct keeper *keeper)
 {
     struct pl_upstream *upstream = keeper->upstream;
     struct pl_engine *engine = keeper->slot.engine;
     int64_t now_ms = pl_clock_ms();
     int64_t due_ms, warm_due_ms;
-    bool is_needed;
+    bool is_draining = atomic_load(&pl_engine_face_of(engine)->is_draining), is_needed;
 
     /* From here on whoever stands in line has the keeper look again. */
     pthread_mutex_lock(&upstream->lock);
     upstream->keeper_due_ms = PL_TIMER_NEVER;
     pthread_mutex_unlock(&upstream->lock);
+    tell_ended(upstream);
     due_ms = end_waits(upstream, now_ms);
-    warm_due_ms = keeper->is_closing ? PL_TIMER_NEVER : warm(upstream, now_ms);
+    warm_due_ms = is_draining ? PL_TIMER_NEVER : warm(upstream, now_ms);
     if (warm_due_ms < due_ms)
         due_ms = warm_due_ms;
     if (due_ms != PL_TIMER_NEVER && due_ms < now_ms + LOOK_MS)
@@ -155,7 +184,9 @@ static enum pl_next keep(struct keeper *keeper)
     pthread_mutex_lock(&upstream->lock);
     if (due_ms < upstream->keeper_due_ms)
         upstream->keeper_due_ms = due_ms;
-    is_needed = !keeper->is_closing || upstream->waiting > 0;
+    is_needed = !is_draining || upstream->waiting > 0 || !pl_list_is_empty(&upstream->ended);
+    if (!is_needed)
+        dismiss_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (!is_needed)
         return PL_CLOSE;
@@ -177,7 +208,8 @@ static void close_keeper(struct pl_slot *slot)
     struct pl_upstream *upstream = keeper_of(slot)->upstream;
 
     pthread_mutex_lock(&upstream->lock);
-    upstream->keeper = PL_UPSTREAM_NOWHERE;
+    if (upstream->keeper == slot->handle.token)
+        dismiss_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     pl_claim_close(&slot->claim);
     pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
@@ -192,14 +224,19 @@ int pl_upstream_keeper_open(struct pl_upstream *upstream)
     struct pl_engine *engine = upstream->engines[0];
     struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine);
 
-    if (slot == NULL)
-        return -1;
+    if (slot == NULL) {
+        pthread_mutex_lock(&upstream->lock);
+        upstream->has_keeper = false;
+        pthread_mutex_unlock(&upstream->lock);
+        return -ENOBUFS;
+    }
     slot->kind = &keeper_kind;
     slot->is_unwatched = true;
     slot->next = PL_RUN_ACCEPT;
     keeper_of(slot)->upstream = upstream;
     pthread_mutex_lock(&upstream->lock);
     upstream->keeper = slot->handle.token;
+    upstream->has_keeper = true;
     pthread_mutex_unlock(&upstream->lock);
     pl_engine_face_of(engine)->ops->ready(engine, slot);
     return 0;
@@ -209,16 +246,24 @@ void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms)
 {
     struct pl_slot_table *table = &pl_engine_face_of(upstream->engines[0])->table;
     struct pl_slot *slot;
-    uint64_t token = PL_UPSTREAM_NOWHERE;
+    uint64_t token;
     uint32_t reasons;
+    bool is_absent;
 
     pthread_mutex_lock(&upstream->lock);
-    if (due_ms < upstream->keeper_due_ms) {
-        upstream->keeper_due_ms = due_ms;
-        token = upstream->keeper;
+    is_absent = !upstream->has_keeper;
+    if ((due_ms >= upstream->keeper_due_ms && !is_absent) || !pl_upstream_visit_locked(upstream)) {
+        pthread_mutex_unlock(&upstream->lock);
+        return;
     }
+    upstream->keeper_due_ms = due_ms;
+    upstream->has_keeper = true;
+    token = upstream->keeper;
     pthread_mutex_unlock(&upstream->lock);
     slot = pl_slot_table_at(table, (uint32_t)token);
-    if (slot != NULL && pl_slot_claim(slot, token, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
+    if (is_absent)
+        (void)!pl_upstream_keeper_open(upstream); /* no slot: the waits end with the server */
+    else if (slot != NULL && pl_slot_claim(slot, token, PL_COMPLETION, &reasons) == PL_CLAIM_WON)
         pl_slot_wake(slot, reasons);
+    pl_upstream_leave(upstream);
 }

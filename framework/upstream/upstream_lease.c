@@ -117,6 +117,7 @@ static int enter_locked(struct pl_upstream *upstream, struct pl_upstream_lessee 
 {
     struct pl_upstream_conn *conn;
 
+    lessee->conn = NULL; /* the one before is somebody else's by now */
     lessee->is_handed = false;
     lessee->must_connect = false;
     if (upstream->is_stopped)
@@ -140,17 +141,23 @@ static int obtain(struct pl_upstream *upstream, struct pl_upstream_lessee *lesse
     do {
         struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
         struct pl_upstream_conn *conn;
+        bool is_roused;
 
         pthread_mutex_lock(&upstream->lock);
         err = enter_locked(upstream, lessee, &grant);
         conn = lessee->conn;
         if (conn != NULL)
             place = conn->place;
+        is_roused = err == 0 && grant == PL_UPSTREAM_GRANT_IDLE;
+        if (is_roused)
+            (void)pl_upstream_visit_locked(upstream);
         pthread_mutex_unlock(&upstream->lock);
         if (err < 0)
             return err;
-        if (grant == PL_UPSTREAM_GRANT_IDLE)
+        if (is_roused) {
             pl_upstream_conn_rouse(conn, place, lessee->waiter.set);
+            pl_upstream_leave(upstream);
+        }
         err = await(upstream, lessee, until_ms);
     } while (err == -EINTR);
     return err;
@@ -319,7 +326,7 @@ void pl_upstream_return(struct pl_upstream_lease *lease)
     upstream->latency_us.counts[pl_histogram_bucket(took_us)]++;
     upstream->latency_us.sum += took_us;
     pthread_mutex_unlock(&upstream->lock);
-    pl_upstream_conn_take_back(conn, pl_upstream_conn_is_young(conn));
+    pl_upstream_conn_take_back(conn, true);
 }
 
 void pl_upstream_discard(struct pl_upstream_lease *lease, bool has_failed)

@@ -153,6 +153,10 @@ static enum pl_upstream_passed pass_on_locked(struct pl_upstream *upstream,
     struct pl_upstream_waiter *waiter;
     struct pl_link *first;
 
+    if (is_reusable && !pl_upstream_conn_is_young(conn)) {
+        PL_UPSTREAM_COUNT(upstream, retires);
+        is_reusable = false;
+    }
     if (!is_reusable || pl_upstream_is_ejected_locked(conn->server) ||
         !has_address_locked(conn->server, &conn->address)) {
         conn->state = PL_UPSTREAM_DOOMED;
@@ -201,7 +205,7 @@ static bool lacks_idle_locked(const struct pl_upstream *upstream)
 void pl_upstream_gone(struct pl_upstream_conn *conn)
 {
     struct pl_upstream *upstream = conn->upstream;
-    struct pl_upstream_call_record *stopped = NULL;
+    struct pl_upstream_call_record *stopped = NULL, *cancelled = NULL;
     bool lacks_idle;
 
     pthread_mutex_lock(&upstream->lock);
@@ -213,6 +217,8 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
     }
     if (conn->assigned != NULL && upstream->is_stopped)
         stopped = conn->assigned;
+    else if (conn->assigned != NULL && atomic_load(&conn->assigned->is_cancelled))
+        cancelled = conn->assigned;
     else if (conn->assigned != NULL)
         put_back_locked(upstream, conn->assigned);
     if (conn->lessee != NULL) {
@@ -230,6 +236,8 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
     pthread_mutex_unlock(&upstream->lock);
     if (stopped != NULL)
         pl_upstream_complete(stopped, PL_UPSTREAM_STOPPED, PL_VIEW(""));
+    if (cancelled != NULL)
+        pl_upstream_complete_later(cancelled, PL_UPSTREAM_CANCELLED);
     pl_upstream_serve_line(upstream);
     if (lacks_idle)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
@@ -299,9 +307,11 @@ void pl_upstream_serve_line(struct pl_upstream *upstream)
         upstream->must_serve = false;
         upstream->is_serving = true;
         while ((conn = serve_first_locked(upstream, &is_new, &place, &set)) != NULL) {
+            (void)pl_upstream_visit_locked(upstream); /* a stopped pool grants nothing */
             pthread_mutex_unlock(&upstream->lock);
             deliver(conn, is_new, place, set);
             pthread_mutex_lock(&upstream->lock);
+            pl_upstream_leave_locked(upstream);
         }
         upstream->is_serving = false;
     }

@@ -57,6 +57,26 @@ int client_connect(uint16_t port)
     return fd;
 }
 
+void client_expect_refusal(uint16_t port)
+{
+    const struct sockaddr_in address = { .sin_family = AF_INET,
+                                         .sin_port = htons(port),
+                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+    bool is_refused = false;
+
+    while (!is_refused && client_now_ms() < until_ms) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        is_refused = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0;
+        close(fd);
+        if (!is_refused)
+            client_pause_ms(1);
+    }
+    assert_true(is_refused);
+}
+
 void client_send(int fd, const void *bytes, size_t length)
 {
     const char *at = bytes;

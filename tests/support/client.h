@@ -19,6 +19,8 @@ void client_expect(int fd, const char *text);
 /* Reads to the end; returns the length, at most `size`. A reset counts as the end. */
 size_t client_receive_all(int fd, void *bytes, size_t size);
 void client_expect_end(int fd);
+/* Waits until nobody listens there any more. */
+void client_expect_refusal(uint16_t port);
 /* Closes with a reset. */
 void client_reset(int fd);
 void client_close(int fd);

@@ -3,6 +3,7 @@
 #include "relay.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static void a_call_is_answered_and_its_connection_used_again(void **state)
 {
@@ -69,7 +70,63 @@ static void a_call_can_be_cancelled_at_any_stage(void **state)
     stop();
 }
 
+/* ---- a callback that asks again ---- */
+
+#define AGAIN_MAX 2000
+
+struct stubborn {
+    sem_t is_done;
+    _Atomic uint32_t count;
+    uint32_t depth, depth_max;
+};
+
+static void ask_again(const struct pl_upstream_result *result, void *context)
+{
+    struct stubborn *stubborn = context;
+    const struct pl_upstream_call settings = {
+        .request = PL_VIEW("x"), .framer = frame_line, .done = ask_again, .context = stubborn
+    };
+
+    assert_int_equal(result->outcome, PL_UPSTREAM_CONNECT_FAILED);
+    if (++stubborn->depth > stubborn->depth_max)
+        stubborn->depth_max = stubborn->depth;
+    if (atomic_fetch_add(&stubborn->count, 1) < AGAIN_MAX)
+        assert_int_equal(pl_upstream_call(upstream, &settings, NULL), 0);
+    else
+        sem_post(&stubborn->is_done);
+    stubborn->depth--;
+}
+
+static void await_post(sem_t *semaphore)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLIENT_DEADLINE_MS / 1000;
+    assert_int_equal(sem_timedwait(semaphore, &until), 0);
+}
+
+/* A unix socket that does not exist refuses at once: no callback may run inside the next. */
+static void a_callback_that_asks_again_needs_no_stack(void **state)
+{
+    struct stubborn stubborn = { .depth = 0 };
+    const struct pl_upstream_call settings = {
+        .request = PL_VIEW("x"), .framer = frame_line, .done = ask_again, .context = &stubborn
+    };
+
+    (void)state;
+    sem_init(&stubborn.is_done, 0, 0);
+    start_upstream("servers: [\"unix:/tmp/paceline-test-nobody\"], eject: {failures: 0}");
+    assert_int_equal(pl_upstream_call(upstream, &settings, NULL), 0);
+    await_post(&stubborn.is_done);
+    stop_server();
+    sem_destroy(&stubborn.is_done);
+    assert_int_equal(stubborn.depth_max, 1);
+    assert_int_equal(stubborn.count, AGAIN_MAX + 1);
+}
+
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_callback_that_asks_again_needs_no_stack),
     cmocka_unit_test(a_call_is_answered_and_its_connection_used_again),
     cmocka_unit_test(failures_have_names_of_their_own),
     cmocka_unit_test(a_refused_connection_fails),

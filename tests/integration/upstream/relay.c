@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay.h"
 
+#include "rig.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,33 +201,76 @@ uint64_t count_of(enum pl_upstream_counter counter)
     return figures.counters[counter];
 }
 
-void start_with(const char *more)
+void start_upstream(const char *settings)
 {
-    char text[512];
+    char text[1024];
     const char *sets[] = { text, NULL };
 
-    backend_start(&backend);
-    snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]%s}]",
-             backend.port, more);
+    snprintf(text, sizeof(text), "upstreams=[{name: back, %s}]", settings);
     server_rig_start(&rig, &app, sets);
 }
 
-/* The backend's ends of the pool's connections are descriptors of this process too. */
-void await_no_connection(void)
+void start_with(const char *more)
+{
+    char text[768];
+
+    backend_start(&backend);
+    snprintf(text, sizeof(text), "servers: [\"127.0.0.1:%u\"]%s", backend.port, more);
+    start_upstream(text);
+}
+
+/* The backend's ends of the pool's connections are descriptors of this process too. Some may still
+ * stand in its backlog. */
+void await_no_connection_of(uint64_t connects)
 {
     int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
 
-    /* Some may still stand in its backlog. */
-    while ((atomic_load(&backend.open) > 0 || atomic_load(&backend.accepts) < COUNT(connects)) &&
+    while ((atomic_load(&backend.open) > 0 || atomic_load(&backend.accepts) < connects) &&
            client_now_ms() < until_ms)
         client_pause_ms(1);
     assert_int_equal(backend.open, 0);
+}
+
+void await_no_connection(void)
+{
+    await_no_connection_of(COUNT(connects));
+}
+
+void expect_no_buffer_taken(void)
+{
+    struct pl_stats *stats = calloc(1, sizeof(*stats));
+
+    assert_non_null(stats);
+    pl_server_stats(rig.server, stats);
+    assert_int_equal(stats->counters[PL_STAT_buffers_taken],
+                     stats->counters[PL_STAT_buffers_given]);
+    free(stats);
+}
+
+void stop_server(void)
+{
+    assert_int_equal(pl_server_stop(rig.server, CLIENT_DEADLINE_MS / 2), 0);
+    pl_upstream_stats(upstream, &figures);
+    assert_int_equal(figures.open, 0);
+    assert_int_equal(figures.idle, 0);
+    assert_int_equal(figures.waiting, 0);
+    expect_no_buffer_taken();
+    server_rig_stop(&rig);
+}
+
+void close_stopped(void)
+{
+    pl_server_close(rig.server);
+    rig.server = NULL;
+    await_no_connection_of(0);
+    assert_int_equal(count_descriptors(), rig.descriptors_before);
+    backend_stop(&backend);
 }
 
 void stop(void)
 {
     assert_int_equal(pl_server_stop(rig.server, CLIENT_DEADLINE_MS / 2), 0);
     await_no_connection();
-    server_rig_stop(&rig);
+    stop_server();
     backend_stop(&backend);
 }

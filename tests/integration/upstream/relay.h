@@ -47,10 +47,20 @@ void expect_reply(const char *text, const char *expected);
 uint64_t count_of(enum pl_upstream_counter counter);
 #define COUNT(name) count_of(PL_UPSTREAM_COUNT_##name)
 
+/* A server with these settings of the upstream. */
+void start_upstream(const char *settings);
 /* One backend, and a server with `more` in the upstream's settings. */
 void start_with(const char *more);
+/* Waits until the backend has accepted as many and all have closed. */
+void await_no_connection_of(uint64_t connects);
 void await_no_connection(void);
-/* Both; fails on what is left behind. */
+/* After a stop. */
+void expect_no_buffer_taken(void);
+/* Fails on connections, waits and buffers that are left. */
+void stop_server(void);
+/* Closes a server that has stopped while connections were leased, which only the close closes. */
+void close_stopped(void);
+/* Both. */
 void stop(void);
 
 #endif

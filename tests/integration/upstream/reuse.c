@@ -54,7 +54,7 @@ static void an_old_connection_is_retired(void **state)
     expect_reply("echo 3\n", "3\n");
     assert_int_equal(backend.accepts, 2);
     await_no_connection();
-    assert_int_equal(COUNT(retires), 1);
+    assert_int_equal(COUNT(retires), 2);
     stop();
 }
 
