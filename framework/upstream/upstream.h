@@ -261,6 +261,11 @@ enum pl_upstream_grant pl_upstream_acquire_locked(struct pl_upstream *upstream,
 struct pl_upstream_conn *pl_upstream_acquire_to_warm_locked(struct pl_upstream *upstream);
 void pl_upstream_assign_locked(struct pl_upstream_conn *conn, struct pl_upstream_waiter *waiter);
 
+/* Takes an idle connection of that server out of its list which no call should have any more: its
+ * server is ejected, or its address is not the server's. NULL: there is none. */
+struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
+                                                     const struct pl_upstream_server *server);
+
 enum pl_upstream_passed {
     PL_UPSTREAM_PASSED_TO_CALL,   /* the first in line */
     PL_UPSTREAM_PASSED_TO_LESSEE, /* the first in line: to be handed over */
@@ -304,6 +309,9 @@ void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable)
 void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn);
 /* May it carry another exchange, as far as its age goes? Thread: the holder. */
 bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn);
+/* Closes the idle connections of that server that no call should have any more: others may need
+ * their places. Thread: any. */
+void pl_upstream_close_unfit(struct pl_upstream *upstream, struct pl_upstream_server *server);
 /* The server failed: one more towards its ejection. Thread: any. */
 void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_server *server);
 

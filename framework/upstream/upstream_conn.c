@@ -47,10 +47,12 @@ void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_s
     pthread_mutex_lock(&upstream->lock);
     ejected_ms = pl_upstream_note_failure_locked(upstream, server, pl_clock_ms());
     pthread_mutex_unlock(&upstream->lock);
-    if (ejected_ms > 0)
-        PL_LOG(PL_LOG_WARNING, "upstream %s: %s failed %u times in a row, left alone for %lld ms",
-               upstream->settings->name, server->text, upstream->settings->eject.failures,
-               (long long)ejected_ms);
+    if (ejected_ms == 0)
+        return;
+    PL_LOG(PL_LOG_WARNING, "upstream %s: %s failed %u times in a row, left alone for %lld ms",
+           upstream->settings->name, server->text, upstream->settings->eject.failures,
+           (long long)ejected_ms);
+    pl_upstream_close_unfit(upstream, server);
 }
 
 bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn)
@@ -772,6 +774,34 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
         move(conn, set);
     else
         pl_slot_wake(slot, reasons);
+}
+
+/* Takes one of them out; false: there is none. */
+static bool close_one_unfit(struct pl_upstream *upstream, const struct pl_upstream_server *server)
+{
+    struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };
+    struct pl_upstream_conn *conn = NULL;
+
+    pthread_mutex_lock(&upstream->lock);
+    if (pl_upstream_visit_locked(upstream)) {
+        conn = pl_upstream_doom_one_locked(upstream, server);
+        if (conn == NULL)
+            pl_upstream_leave_locked(upstream);
+        else
+            place = conn->place;
+    }
+    pthread_mutex_unlock(&upstream->lock);
+    if (conn == NULL)
+        return false;
+    pl_upstream_conn_rouse(conn, place, place.set);
+    pl_upstream_leave(upstream);
+    return true;
+}
+
+void pl_upstream_close_unfit(struct pl_upstream *upstream, struct pl_upstream_server *server)
+{
+    while (close_one_unfit(upstream, server))
+        ;
 }
 
 void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_place place)

@@ -147,6 +147,32 @@ static bool has_address_locked(const struct pl_upstream_server *server,
     return false;
 }
 
+static bool is_fit_locked(const struct pl_upstream_conn *conn)
+{
+    return !pl_upstream_is_ejected_locked(conn->server) &&
+           has_address_locked(conn->server, &conn->address);
+}
+
+struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
+                                                     const struct pl_upstream_server *server)
+{
+    for (uint32_t set = 0; set < upstream->engines_count; set++) {
+        struct pl_link *list = idle_list(upstream, set, server);
+
+        for (struct pl_link *link = list->next; link != list; link = link->next) {
+            struct pl_upstream_conn *conn = PL_CONTAINER_OF(link, struct pl_upstream_conn, link);
+
+            if (is_fit_locked(conn))
+                continue;
+            pl_list_unlink(link);
+            upstream->idle_count--;
+            conn->state = PL_UPSTREAM_DOOMED;
+            return conn;
+        }
+    }
+    return NULL;
+}
+
 static enum pl_upstream_passed pass_on_locked(struct pl_upstream *upstream,
                                               struct pl_upstream_conn *conn, bool is_reusable)
 {
@@ -157,8 +183,7 @@ static enum pl_upstream_passed pass_on_locked(struct pl_upstream *upstream,
         PL_UPSTREAM_COUNT(upstream, retires);
         is_reusable = false;
     }
-    if (!is_reusable || pl_upstream_is_ejected_locked(conn->server) ||
-        !has_address_locked(conn->server, &conn->address)) {
+    if (!is_reusable || !is_fit_locked(conn)) {
         conn->state = PL_UPSTREAM_DOOMED;
         return PL_UPSTREAM_PASSED_TO_NOBODY;
     }
