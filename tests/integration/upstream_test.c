@@ -5,13 +5,10 @@
 
 int main(int argc, char **argv)
 {
-    static const struct case_group *const groups[] = { &upstream_exchanges,
-                                                       &upstream_reuse,
-                                                       &upstream_line,
-                                                       &upstream_leases,
-                                                       &upstream_crowds,
-                                                       &upstream_ends,
-                                                       NULL };
+    static const struct case_group *const groups[] = {
+        &upstream_exchanges, &upstream_reuse, &upstream_line,    &upstream_leases, &upstream_crowds,
+        &upstream_servers,   &upstream_sets,  &upstream_figures, &upstream_ends,   NULL
+    };
     size_t count;
     struct CMUnitTest *cases = case_groups_join(groups, &count);
     int failed = server_run_cases(argc, argv, cases, count);

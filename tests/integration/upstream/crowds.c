@@ -38,15 +38,20 @@ static void *ask_many(void *argument)
     return NULL;
 }
 
+/* PL_TEST_EXCHANGES: how many instead of some ten thousand. */
 static void tagged_exchanges_never_cross(void **state)
 {
     enum { CROWD = 16 };
     static struct crowd crowd[CROWD];
-    const char *scale = getenv("PL_TEST_SCALE");
+    const char *exchanges = getenv("PL_TEST_EXCHANGES"), *scale = getenv("PL_TEST_SCALE");
     uint32_t count = 640u / (uint32_t)(scale == NULL ? 1 : atoi(scale));
+    int64_t begun_ms;
 
     (void)state;
+    if (exchanges != NULL)
+        count = (uint32_t)atoi(exchanges) / CROWD;
     start_with(", pool: {max: 6}");
+    begun_ms = client_now_ms();
     for (uint32_t i = 0; i < CROWD; i++) {
         /* A thread must be left to take replies in while others wait for a lease. */
         bool may_lease = server_current->threads > 2 && i < 2;
@@ -59,8 +64,13 @@ static void tagged_exchanges_never_cross(void **state)
         pthread_join(crowd[i].thread, NULL);
         assert_int_equal(crowd[i].wrong, 0);
     }
+    if (exchanges != NULL)
+        print_message("%u exchanges in %lld ms\n", CROWD * count,
+                      (long long)(client_now_ms() - begun_ms));
     assert_int_equal(COUNT(leases), CROWD * count);
     assert_true(backend.open_max <= 6);
+    assert_int_equal(backend.accepts, COUNT(connects));
+    assert_true(backend.accepts <= 6);
     assert_int_equal(figures.leased, 0);
     stop();
 }

@@ -201,6 +201,21 @@ uint64_t count_of(enum pl_upstream_counter counter)
     return figures.counters[counter];
 }
 
+void start_relay(const char *const *sets)
+{
+    server_rig_start(&rig, &app, sets);
+}
+
+void expect_ok(int fd)
+{
+    char reply[1024];
+    size_t length = client_receive_all(fd, reply, sizeof(reply) - 1);
+
+    reply[length] = '\0';
+    if (strstr(reply, " 200 OK\r\n") == NULL)
+        fail_msg("not the reply that was expected: %s", reply);
+}
+
 void start_upstream(const char *settings)
 {
     char text[1024];

@@ -21,7 +21,7 @@ extern struct pl_upstream *upstream;
 extern struct pl_upstream_stats figures; /* as of the last count_of() */
 
 extern const struct case_group upstream_exchanges, upstream_reuse, upstream_line, upstream_leases,
-    upstream_crowds, upstream_ends;
+    upstream_crowds, upstream_ends, upstream_servers, upstream_sets, upstream_figures;
 
 /* A reply is a line. */
 enum pl_upstream_frame frame_line(struct pl_view input, bool is_ended, uint64_t scratch[4],
@@ -47,6 +47,10 @@ void expect_reply(const char *text, const char *expected);
 uint64_t count_of(enum pl_upstream_counter counter);
 #define COUNT(name) count_of(PL_UPSTREAM_COUNT_##name)
 
+/* A server with these lines KEY=VALUE, ended by NULL. */
+void start_relay(const char *const *sets);
+/* Reads to the end of the connection: one reply, of status 200. */
+void expect_ok(int fd);
 /* A server with these settings of the upstream. */
 void start_upstream(const char *settings);
 /* One backend, and a server with `more` in the upstream's settings. */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two services with a dispatch of their own in one process, handlers of both using one upstream. */
+#include "relay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint16_t ports[2];
+
+static void start_two_sets(const char *more)
+{
+    char text[512], services[512];
+    const char *const sets[] = { text, services, NULL };
+
+    backend_start(&backend);
+    snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]%s}]",
+             backend.port, more);
+    snprintf(services, sizeof(services),
+             "services=[{name: first, protocol: http, listen: [\"127.0.0.1:0\"]}, "
+             "{name: second, protocol: http, listen: [\"127.0.0.1:0\"], "
+             "dispatch: {model: %s, arming: %s, threads: %u}}]",
+             server_current->model, server_current->arming, server_current->threads);
+    start_relay(sets);
+    ports[0] = rig.port;
+    ports[1] = server_rig_port(&rig, 1);
+    assert_int_not_equal(ports[1], 0);
+}
+
+static void ask_through(int service, const char *path)
+{
+    char request[256];
+    int fd = client_connect(ports[service]);
+
+    snprintf(request, sizeof(request),
+             "GET %s?echo+x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+    client_say(fd, request);
+    expect_ok(fd);
+    client_close(fd);
+}
+
+/* It moves once to and fro, and not while each set has one of its own. */
+static void a_connection_moves_only_to_a_set_that_has_none(void **state)
+{
+    (void)state;
+    start_two_sets("");
+    ask_through(0, "/call");
+    assert_int_equal(COUNT(moves), 0);
+    ask_through(1, "/call");
+    assert_int_equal(COUNT(moves), 1);
+    ask_through(1, "/call");
+    assert_int_equal(COUNT(moves), 1);
+    ask_through(0, "/call");
+    assert_int_equal(COUNT(moves), 2);
+    assert_int_equal(COUNT(connects), 1);
+    stop();
+}
+
+static void a_set_with_one_of_its_own_takes_none(void **state)
+{
+    static struct asked asked;
+
+    (void)state;
+    start_two_sets("");
+    begin(&asked, "delay 50 x\n", NULL); /* from no set: it is made in the first */
+    client_await(&backend.requests, 1);
+    ask_through(1, "/call");
+    await(&asked);
+    assert_int_equal(COUNT(connects), 2);
+    for (int i = 0; i < 5; i++) {
+        ask_through(0, "/call");
+        ask_through(1, "/call");
+    }
+    assert_int_equal(COUNT(moves), 0);
+    assert_int_equal(COUNT(connects), 2);
+    stop();
+}
+
+static void the_bound_is_one_for_all_sets(void **state)
+{
+    enum { CLIENTS = 12 };
+    int fds[CLIENTS];
+
+    (void)state;
+    start_two_sets(", pool: {max: 2}");
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = client_connect(ports[i % 2]);
+        client_say(fds[i], "GET /call?delay+5+x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        expect_ok(fds[i]);
+        client_close(fds[i]);
+    }
+    assert_true(backend.open_max <= 2);
+    assert_int_equal(COUNT(leases), CLIENTS);
+    stop();
+}
+
+static void leases_of_both_sets_share_the_pool(void **state)
+{
+    (void)state;
+    start_two_sets(", pool: {max: 1}");
+    for (int i = 0; i < 6; i++) {
+        ask_through(i % 2, "/lease");
+        ask_through(i % 2, "/call");
+    }
+    assert_int_equal(COUNT(connects), 1);
+    stop();
+}
+
+static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_connection_moves_only_to_a_set_that_has_none),
+    cmocka_unit_test(a_set_with_one_of_its_own_takes_none),
+    cmocka_unit_test(the_bound_is_one_for_all_sets),
+    cmocka_unit_test(leases_of_both_sets_share_the_pool),
+};
+const struct case_group upstream_sets = CASE_GROUP(cases);
