@@ -56,10 +56,14 @@ static int add_server(struct pl_upstream *upstream, const char *text, struct pl_
     int err = 0;
 
     server->text = text;
-    if (pl_resolver_is_name(text))
+    if (pl_resolver_is_name(text)) {
         err = add_name(upstream, text, upstream->servers_count);
-    else
+        if (err < 0)
+            return pl_error_set(error, EX_OSERR, err, "upstream %s: no memory to resolve %s",
+                                upstream->settings->name, text);
+    } else {
         err = pl_address_parse(text, &server->addresses[0], error);
+    }
     if (err < 0)
         return err;
     server->addresses_count = pl_resolver_is_name(text) ? 0 : 1;

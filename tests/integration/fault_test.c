@@ -8,6 +8,7 @@
  * The client works through calls that are not wrapped: poll, read, write, connect.
  */
 #include "client.h"
+#include "faults.h"
 #include "rig.h"
 
 #include <paceline/http.h>
@@ -20,117 +21,17 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-
-enum call {
-    CALL_calloc,
-    CALL_epoll_ctl,
-    CALL_epoll_create1,
-    CALL_eventfd,
-    CALL_timerfd_create,
-    CALL_socket,
-    CALL_bind,
-    CALL_listen,
-    CALL_setsockopt,
-    CALL_getsockname,
-    CALL_accept4,
-    CALL_recv,
-    CALL_send,
-    CALL_sendmsg,
-    CALL_recvfrom,
-    CALL_pthread_create,
-    CALL_mmap,
-    CALL_open,
-    CALL_epoll_wait,
-};
-
-static _Atomic int failing = -1; /* enum call */
-static _Atomic int failing_errno;
-static _Atomic int calls_left; /* until the one that fails */
-static _Atomic bool has_failed;
-
-static bool is_to_fail(enum call call)
-{
-    if (atomic_load(&failing) != (int)call || atomic_fetch_sub(&calls_left, 1) != 1)
-        return false;
-    atomic_store(&has_failed, true);
-    errno = atomic_load(&failing_errno);
-    return true;
-}
-
-#define WRAP(result, name, failure, parameters, arguments)                                         \
-    result __real_##name parameters;                                                               \
-    result __wrap_##name parameters;                                                               \
-    result __wrap_##name parameters                                                                \
-    {                                                                                              \
-        return is_to_fail(CALL_##name) ? (failure) : __real_##name arguments;                      \
-    }
-
-WRAP(void *, calloc, NULL, (size_t count, size_t bytes), (count, bytes))
-WRAP(int, epoll_create1, -1, (int flags), (flags))
-WRAP(int, eventfd, -1, (unsigned int count, int flags), (count, flags))
-WRAP(int, timerfd_create, -1, (int clock, int flags), (clock, flags))
-WRAP(int, socket, -1, (int family, int type, int protocol), (family, type, protocol))
-WRAP(int, bind, -1, (int fd, const struct sockaddr *address, socklen_t length),
-     (fd, address, length))
-WRAP(int, listen, -1, (int fd, int backlog), (fd, backlog))
-WRAP(int, setsockopt, -1, (int fd, int level, int name, const void *value, socklen_t length),
-     (fd, level, name, value, length))
-WRAP(int, getsockname, -1, (int fd, struct sockaddr *address, socklen_t *length),
-     (fd, address, length))
-WRAP(int, accept4, -1, (int fd, struct sockaddr *address, socklen_t *length, int flags),
-     (fd, address, length, flags))
-WRAP(ssize_t, recv, -1, (int fd, void *bytes, size_t size, int flags), (fd, bytes, size, flags))
-WRAP(ssize_t, send, -1, (int fd, const void *bytes, size_t length, int flags),
-     (fd, bytes, length, flags))
-WRAP(ssize_t, sendmsg, -1, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
-WRAP(ssize_t, recvfrom, -1,
-     (int fd, void *bytes, size_t size, int flags, struct sockaddr *peer, socklen_t *length),
-     (fd, bytes, size, flags, peer, length))
-WRAP(int, pthread_create, errno,
-     (pthread_t * id, const pthread_attr_t *attributes, void *(*thread_main)(void *),
-      void *argument),
-     (id, attributes, thread_main, argument))
-WRAP(void *, mmap, MAP_FAILED,
-     (void *address, size_t bytes, int protection, int flags, int fd, off_t offset),
-     (address, bytes, protection, flags, fd, offset))
-WRAP(int, epoll_wait, -1, (int set, struct epoll_event *events, int count, int timeout_ms),
-     (set, events, count, timeout_ms))
-
-int __real_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
-
-/* Only an ADD allocates, or passes the limit of watches (epoll_ctl(2)). */
-int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
-{
-    if (operation == EPOLL_CTL_ADD && is_to_fail(CALL_epoll_ctl))
-        return -1;
-    return __real_epoll_ctl(set, operation, fd, event);
-}
-
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-
-int __wrap_open(const char *path, int flags, ...)
-{
-    return is_to_fail(CALL_open) ? -1 : __real_open(path, flags);
-}
 
 /* ---- the scenario ---------------------------------------------------------------------------- */
 
@@ -243,21 +144,19 @@ static const struct scenario scenarios[] = {
 };
 
 /* One failure at a time; a child per scenario would hide leaks, so all run here. */
-static void fail_each_once(enum call call, const char *name, int number, uint32_t lost_max)
+static void fail_each_once(enum fault fault, const char *name, int number, uint32_t lost_max)
 {
     for (size_t s = 0; s < sizeof(scenarios) / sizeof(scenarios[0]); s++)
         for (int n = 1;; n++) {
             int before = count_descriptors();
+            bool has_failed;
             struct outcome outcome;
 
             alarm(60);
-            atomic_store(&has_failed, false);
-            atomic_store(&failing_errno, number);
-            atomic_store(&calls_left, n);
-            atomic_store(&failing, (int)call);
+            fault_arm(fault, number, n);
             run_scenario(scenarios[s].model, scenarios[s].threads, scenarios[s].may_block,
                          &outcome);
-            atomic_store(&failing, -1);
+            has_failed = fault_disarm();
             alarm(0);
             if (count_descriptors() != before)
                 fail_msg("%s, failure %d of %s: %d descriptors are left open", scenarios[s].model,
@@ -269,7 +168,7 @@ static void fail_each_once(enum call call, const char *name, int number, uint32_
             if (outcome.has_started && outcome.exchanges + lost_max < EXCHANGES)
                 fail_msg("%s, failure %d of %s: %u of %d exchanges were answered",
                          scenarios[s].model, n, name, outcome.exchanges, EXCHANGES);
-            if (!atomic_load(&has_failed)) {
+            if (!has_failed) {
                 assert_true(outcome.has_started);
                 assert_int_equal(outcome.exchanges, EXCHANGES);
                 break;
@@ -283,7 +182,7 @@ static void fail_each_once(enum call call, const char *name, int number, uint32_
     static void a_failing_##name##_with_##number##_is_survived(void **state)                       \
     {                                                                                              \
         (void)state;                                                                               \
-        fail_each_once(CALL_##name, #name, number, lost_max);                                      \
+        fail_each_once(FAULT_##name, #name, number, lost_max);                                     \
     }
 
 FAILS_ONCE(calloc, ENOMEM, 1)
