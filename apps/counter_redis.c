@@ -38,14 +38,13 @@ static void close_store(void)
 static size_t write_increment(struct pl_view name, int by, char *bytes, size_t size)
 {
     char number[16], key[COUNTER_NAME_BYTES_MAX + 16];
-    int length = snprintf(key, sizeof(key), "paceline:%.*s", (int)name.length, name.bytes);
+    int number_length = snprintf(number, sizeof(number), "%d", by);
+    int key_length = snprintf(key, sizeof(key), "paceline:%.*s", (int)name.length, name.bytes);
     const struct pl_view words[] = { PL_VIEW("INCRBY"),
-                                     { .bytes = key, .length = (size_t)length },
-                                     { .bytes = number, .length = 0 } };
-    struct pl_view all[3] = { words[0], words[1], words[2] };
+                                     { .bytes = key, .length = (size_t)key_length },
+                                     { .bytes = number, .length = (size_t)number_length } };
 
-    all[2].length = (size_t)snprintf(number, sizeof(number), "%d", by);
-    return resp_write_command(bytes, size, all, 3);
+    return resp_write_command(bytes, size, words, 3);
 }
 
 /* NULL: *ret_count is the count. `text` takes the words of a problem. */
@@ -88,15 +87,17 @@ static void add(struct pl_view name, int by, counter_done *done, void *context)
         .done = answered,
         .context = ask,
     };
+    int err;
 
     if (ask == NULL) {
         done(0, "no memory", context);
         return;
     }
     *ask = (struct ask){ .done = done, .context = context };
-    if (pl_upstream_call(upstream, &call, NULL) == 0)
+    err = pl_upstream_call(upstream, &call, NULL);
+    if (err == 0)
         return;
-    done(0, "too many wait for it", context);
+    done(0, err == -EAGAIN ? "too many wait for it" : "no memory, or the server stops", context);
     free(ask);
 }
 

@@ -72,6 +72,7 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
         slot->kind->close(slot);
         break;
     case PL_LEND:
+        PL_ASSERT(slot->kind->lend != NULL);
         slot->kind->lend(slot);
         break;
     case PL_RUN_ACCEPT:

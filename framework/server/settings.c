@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "alloc.h"
+#include "assert.h"
 #include "model.h"
 
 #include <paceline/limits.h>
@@ -278,6 +279,8 @@ void pl_settings_schema_add_app(struct pl_settings_schema *schema, const char *n
 {
     size_t count = sizeof(root_rows) / sizeof(root_rows[0]) - 1;
 
+    for (const struct pl_setting *row = rows; row->name != NULL; row++)
+        PL_ASSERT(row->offset + sizeof(struct pl_setting_list) <= PL_APP_SETTINGS_BYTES_MAX);
     schema->rows[count] = (struct pl_setting){ .name = name,
                                                .type = PL_SETTING_GROUP,
                                                .offset = offsetof(struct pl_settings, app),

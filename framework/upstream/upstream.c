@@ -38,7 +38,7 @@ static void on_resolved(const struct pl_address *addresses, uint32_t count, cons
     server->addresses_count = count;
     pthread_mutex_unlock(&upstream->lock);
     pl_upstream_close_unfit(upstream, server);
-    pl_upstream_serve_line(upstream);
+    /* The line is served on its turn: this thread holds the resolver's lock. */
     pl_upstream_keeper_hasten(upstream, pl_clock_ms());
 }
 

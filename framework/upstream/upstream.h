@@ -151,8 +151,10 @@ struct pl_upstream_conn {
     int64_t armed_ms; /* what its timer is set to */
     uint32_t exchanges;
     enum pl_upstream_outcome failure; /* what ended it; REPLIED: nothing has */
+    int connect_err;                  /* why it could not be made; negative errno, or 0 */
     bool is_connecting;
-    bool is_sent; /* the call's request */
+    bool is_sent;       /* the call's request */
+    bool has_got_bytes; /* of its reply, when it ended */
 };
 
 /* Threads that are not the server's have no cache of buffers; they share this one. */
@@ -259,6 +261,8 @@ enum pl_upstream_grant pl_upstream_acquire_locked(struct pl_upstream *upstream,
                                                   struct pl_upstream_conn **ret_conn);
 /* A record for a connection that nobody has asked for yet, or NULL. */
 struct pl_upstream_conn *pl_upstream_acquire_to_warm_locked(struct pl_upstream *upstream);
+/* Fewer stand ready than pool.min_idle, and another may be made. */
+bool pl_upstream_must_warm_locked(const struct pl_upstream *upstream);
 void pl_upstream_assign_locked(struct pl_upstream_conn *conn, struct pl_upstream_waiter *waiter);
 
 /* Takes an idle connection of that server out of its list which no call should have any more: its

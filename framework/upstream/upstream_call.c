@@ -69,7 +69,8 @@ static struct pl_buffer *copy_request(struct pl_upstream *upstream, struct pl_vi
     }
     if (copy == NULL)
         return NULL;
-    memcpy(copy->data, request.bytes, request.length);
+    if (request.length > 0)
+        memcpy(copy->data, request.bytes, request.length);
     copy->write = (uint32_t)request.length;
     return copy;
 }

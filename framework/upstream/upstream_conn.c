@@ -91,8 +91,10 @@ static void begin_record(struct pl_upstream_conn *conn, int64_t now_ms)
     conn->call = NULL;
     conn->born_ms = now_ms;
     conn->failure = PL_UPSTREAM_REPLIED;
+    conn->connect_err = 0;
     conn->is_connecting = true;
     conn->is_sent = false;
+    conn->has_got_bytes = false;
 }
 
 /* What it was made for is tried elsewhere, or told. */
@@ -105,13 +107,16 @@ static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outc
     bool is_fault = outcome == PL_UPSTREAM_CONNECT_FAILED || outcome == PL_UPSTREAM_CONNECT_TIMEOUT;
 
     if (is_fault) {
-        PL_LOG_RATED(PL_LOG_WARNING, "upstream %s: cannot connect to %s: %s (errno %d)",
+        char reason[128] = "no answer in time";
+
+        PL_LOG_RATED(PL_LOG_WARNING, "upstream %s: cannot connect to %s: %s",
                      upstream->settings->name, conn->server->text,
-                     pl_upstream_outcome_name(outcome), -err);
+                     err == 0 ? reason : strerror_r(-err, reason, sizeof(reason)));
         pl_upstream_note_failure(upstream, conn->server);
     }
     pthread_mutex_lock(&upstream->lock);
-    PL_UPSTREAM_COUNT(upstream, connects_failed);
+    if (is_fault)
+        PL_UPSTREAM_COUNT(upstream, connects_failed);
     upstream->warm_not_before_ms = pl_clock_ms() + PL_UPSTREAM_WARM_RETRY_MS;
     if (conn->assigned != NULL) {
         conn->assigned->waiter.avoid = conn->server;
@@ -256,6 +261,7 @@ static enum pl_next end(struct pl_upstream_conn *conn)
 {
     struct pl_conn *raw = conn->conn;
 
+    conn->has_got_bytes |= pl_conn_input(raw).length > 0;
     pl_buffer_give(&raw->slot.thread->cache, raw->input);
     raw->input = NULL;
     raw->is_readable = false;
@@ -282,6 +288,7 @@ static enum pl_next go_on_connecting(struct pl_upstream_conn *conn)
         return wait_for(conn, PL_WRITABLE);
     case PL_IO_END:
     case PL_IO_FAILED:
+        conn->connect_err = err;
         return end_as(conn, PL_UPSTREAM_CONNECT_FAILED);
     }
     conn->is_connecting = false;
@@ -318,7 +325,8 @@ static enum pl_next send_request(struct pl_upstream_conn *conn)
     record->was_reused = conn->exchanges > 0;
     if (!is_quiet(conn->conn)) {
         count_discard(conn->upstream);
-        return end(conn);
+        return end_as(conn, pl_conn_input(conn->conn).length > 0 ? PL_UPSTREAM_BROKEN
+                                                                 : PL_UPSTREAM_CLOSED);
     }
     if (pl_output_append(&conn->conn->output, record->request->data,
                          pl_buffer_length(record->request)) < 0)
@@ -368,11 +376,15 @@ static enum pl_upstream_frame ask_framer(struct pl_upstream_conn *conn, size_t *
 
 static enum pl_next receive_reply(struct pl_upstream_conn *conn)
 {
+    enum pl_upstream_frame found;
     size_t bytes = 0;
 
     if (pl_conn_input(conn->conn).length == 0 && !conn->conn->is_peer_done)
         return wait_for(conn, PL_READABLE);
-    switch (ask_framer(conn, &bytes)) {
+    found = ask_framer(conn, &bytes);
+    if (found != PL_UPSTREAM_REFUSED && bytes > conn->upstream->settings->message_bytes_max)
+        return end_as(conn, PL_UPSTREAM_TOO_LONG);
+    switch (found) {
     case PL_UPSTREAM_WHOLE:
         return reply(conn, bytes, false);
     case PL_UPSTREAM_WHOLE_END:
@@ -559,69 +571,96 @@ const struct pl_protocol pl_upstream_protocol = { .name = "upstream",
                                                   .refuse = refuse,
                                                   .closed = opened_or_closed };
 
-/* A request that a reused connection did not answer with a single byte was most likely never seen:
- * the peer closed just then (RFC 9112, 9.3.1). */
-static bool may_retry(const struct pl_upstream_conn *conn,
-                      const struct pl_upstream_call_record *record, bool has_got_bytes)
-{
-    return record->call.is_idempotent && !record->was_retried && record->was_reused &&
-           conn->failure == PL_UPSTREAM_CLOSED && !has_got_bytes;
-}
-
 static bool is_servers_fault(enum pl_upstream_outcome failure)
 {
     return failure == PL_UPSTREAM_FIRST_BYTE_TIMEOUT || failure == PL_UPSTREAM_TOTAL_TIMEOUT ||
            failure == PL_UPSTREAM_CLOSED || failure == PL_UPSTREAM_BROKEN;
 }
 
+/* A request that a reused connection did not answer with a single byte was most likely never seen:
+ * the peer closed just then (RFC 9112, 9.3.1). */
+static bool is_crossed_by_a_close(const struct pl_upstream_conn *conn)
+{
+    return conn->is_sent && conn->call->was_reused && !conn->has_got_bytes &&
+           conn->failure == PL_UPSTREAM_CLOSED;
+}
+
+/* May the request go to another connection? One that was not sent may, unless new connections keep
+ * failing it; one that may have been seen only if the application says so, and once. */
+static bool may_go_elsewhere(struct pl_upstream_conn *conn)
+{
+    struct pl_upstream_call_record *record = conn->call;
+
+    if (!conn->is_sent &&
+        (conn->failure == PL_UPSTREAM_CLOSED || conn->failure == PL_UPSTREAM_BROKEN))
+        return conn->exchanges > 0 || --record->tries_left > 0;
+    if (!is_crossed_by_a_close(conn) || !record->call.is_idempotent || record->was_retried)
+        return false;
+    record->was_retried = true;
+    return true;
+}
+
 /* What was under way on a connection that has closed: sent elsewhere, or told. Returns the call to
  * be told, or NULL. */
-static struct pl_upstream_call_record *leave_call(struct pl_upstream_conn *conn, bool has_got_bytes)
+static struct pl_upstream_call_record *leave_call(struct pl_upstream_conn *conn)
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_upstream_call_record *record = conn->call;
-    bool is_stale = record->was_reused && !has_got_bytes && conn->failure == PL_UPSTREAM_CLOSED;
-    bool is_unsent = !conn->is_sent && conn->failure == PL_UPSTREAM_CLOSED;
+    /* A new connection that ends before it was asked is as good as none. */
+    bool is_fault = (conn->is_sent || conn->exchanges == 0) && !is_crossed_by_a_close(conn) &&
+                    is_servers_fault(conn->failure);
+    bool is_told;
 
-    if (conn->is_sent && !is_stale && is_servers_fault(conn->failure))
+    if (is_fault)
         pl_upstream_note_failure(upstream, conn->server);
     pthread_mutex_lock(&upstream->lock);
-    if (conn->is_sent)
+    is_told = upstream->is_stopped || !may_go_elsewhere(conn);
+    if (is_told && conn->failure != PL_UPSTREAM_CANCELLED && conn->failure != PL_UPSTREAM_STOPPED)
         PL_UPSTREAM_COUNT(upstream, failures);
-    if (!upstream->is_stopped && (is_unsent || may_retry(conn, record, has_got_bytes))) {
-        if (!is_unsent) {
-            record->was_retried = true;
+    if (!is_told) {
+        if (conn->is_sent)
             PL_UPSTREAM_COUNT(upstream, retries);
-        }
+        record->waiter.avoid = is_fault ? conn->server : NULL;
         conn->assigned = record; /* pl_upstream_gone() puts it back in line */
-        record = NULL;
     }
     pthread_mutex_unlock(&upstream->lock);
-    return record;
+    return is_told ? record : NULL;
+}
+
+/* Why it ends, for whom it may concern. */
+static enum pl_upstream_outcome name_failure(struct pl_upstream_conn *conn)
+{
+    enum pl_upstream_outcome failure = conn->failure;
+    bool is_stopped;
+
+    pthread_mutex_lock(&conn->upstream->lock);
+    is_stopped = conn->upstream->is_stopped;
+    pthread_mutex_unlock(&conn->upstream->lock);
+    if (is_stopped)
+        return PL_UPSTREAM_STOPPED;
+    if (failure == PL_UPSTREAM_REPLIED && (conn->conn->notices & PL_TIMEOUT))
+        failure = name_timeout(conn);
+    if (failure == PL_UPSTREAM_REPLIED)
+        failure = conn->is_connecting ? PL_UPSTREAM_CONNECT_FAILED : PL_UPSTREAM_CLOSED;
+    return failure;
 }
 
 /* The record is given back after the descriptor has closed, so that pool.max is never exceeded. */
 static void close_upstream(struct pl_slot *slot)
 {
     struct pl_upstream_conn *conn = record_of(pl_conn_of(slot));
-    bool has_got_bytes = pl_conn_input(pl_conn_of(slot)).length > 0;
     struct pl_upstream_call_record *told = NULL;
-    enum pl_upstream_outcome failure = conn->failure;
+    enum pl_upstream_outcome failure = name_failure(conn);
 
-    if (failure == PL_UPSTREAM_REPLIED && (pl_conn_of(slot)->notices & PL_TIMEOUT))
-        failure = name_timeout(conn);
-    if (failure == PL_UPSTREAM_REPLIED)
-        failure = conn->is_connecting ? PL_UPSTREAM_CONNECT_FAILED : PL_UPSTREAM_CLOSED;
-    if (conn->upstream->is_stopped)
-        failure = PL_UPSTREAM_STOPPED;
     conn->failure = failure;
+    conn->has_got_bytes |= pl_conn_input(pl_conn_of(slot)).length > 0;
     pl_conn_close(slot);
     if (conn->is_connecting) {
-        fail_to_connect(conn, failure, 0);
+        fail_to_connect(conn, failure, conn->connect_err);
         return;
     }
     if (conn->call != NULL)
-        told = leave_call(conn, has_got_bytes);
+        told = leave_call(conn);
     pl_upstream_gone(conn);
     if (told != NULL)
         pl_upstream_complete(told, failure, PL_VIEW(""));
@@ -757,7 +796,7 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_slot *slot = slot_at(upstream, place);
-    bool has_lessee;
+    bool has_lessee, must_warm;
     uint32_t reasons;
 
     /* Not won: its holder looks, before it lets go or after it has closed. */
@@ -765,7 +804,10 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
         return;
     pthread_mutex_lock(&upstream->lock);
     has_lessee = conn->lessee != NULL;
+    must_warm = pl_upstream_must_warm_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
+    if (must_warm)
+        pl_upstream_keeper_hasten(upstream, pl_clock_ms());
     if (reasons != PL_COMPLETION)
         pl_slot_wake(slot, reasons);
     else if (has_lessee)
@@ -829,6 +871,7 @@ static void let_rest(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
 
+    (void)wait_for(conn, PL_READABLE | PL_COMPLETION);
     slot->waits = PL_READABLE | PL_COMPLETION;
     set_rest_due(conn);
     /* In a drain, or without memory for a timer, it gets a turn, which finds out what to do. */

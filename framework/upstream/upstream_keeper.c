@@ -15,6 +15,9 @@
 /* Waits that end one after another are looked at together. */
 #define LOOK_MS 5
 
+/* In a drain it looks this often whether it is still needed. */
+#define DRAIN_LOOK_MS 20
+
 /* Connections begun in one turn. */
 #define WARM_MAX 16
 
@@ -128,7 +131,7 @@ static struct pl_upstream_conn *take_one_to_warm(struct pl_upstream *upstream, i
 
     *ret_due_ms = PL_TIMER_NEVER;
     pthread_mutex_lock(&upstream->lock);
-    if (upstream->idle_count + upstream->warming < upstream->settings->pool.min_idle) {
+    if (pl_upstream_must_warm_locked(upstream)) {
         *ret_due_ms = upstream->warm_not_before_ms;
         if (now_ms >= upstream->warm_not_before_ms) {
             *ret_due_ms = now_ms + PL_UPSTREAM_WARM_RETRY_MS;
@@ -175,12 +178,16 @@ static enum pl_next keep(struct keeper *keeper)
     upstream->keeper_due_ms = PL_TIMER_NEVER;
     pthread_mutex_unlock(&upstream->lock);
     tell_ended(upstream);
+    pl_upstream_serve_line(upstream); /* for a name that has addresses now */
     due_ms = end_waits(upstream, now_ms);
     warm_due_ms = is_draining ? PL_TIMER_NEVER : warm(upstream, now_ms);
     if (warm_due_ms < due_ms)
         due_ms = warm_due_ms;
     if (due_ms != PL_TIMER_NEVER && due_ms < now_ms + LOOK_MS)
         due_ms = now_ms + LOOK_MS;
+    /* Nobody says when the line has become empty; a drain should not wait for that. */
+    if (is_draining && due_ms > now_ms + DRAIN_LOOK_MS)
+        due_ms = now_ms + DRAIN_LOOK_MS;
     pthread_mutex_lock(&upstream->lock);
     if (due_ms < upstream->keeper_due_ms)
         upstream->keeper_due_ms = due_ms;

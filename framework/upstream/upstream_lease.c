@@ -10,6 +10,7 @@
  */
 #include "upstream.h"
 
+#include "assert.h"
 #include "clock.h"
 #include "socket.h"
 #include "stats_block.h"
@@ -135,7 +136,7 @@ static int enter_locked(struct pl_upstream *upstream, struct pl_upstream_lessee 
 /* One connection, lent or still to be connected. */
 static int obtain(struct pl_upstream *upstream, struct pl_upstream_lessee *lessee, int64_t until_ms)
 {
-    enum pl_upstream_grant grant;
+    enum pl_upstream_grant grant = PL_UPSTREAM_GRANT_NONE;
     int err;
 
     do {
@@ -319,6 +320,7 @@ void pl_upstream_return(struct pl_upstream_lease *lease)
     struct pl_upstream_conn *conn = conn_of(lease);
     uint64_t took_us = (uint64_t)(pl_clock_ns() - lease->begun_ns) / 1000;
 
+    PL_ASSERT(lease->fd >= 0); /* returned or discarded before */
     lease->fd = -1;
     conn->exchanges++;
     pthread_mutex_lock(&upstream->lock);
@@ -334,6 +336,7 @@ void pl_upstream_discard(struct pl_upstream_lease *lease, bool has_failed)
     struct pl_upstream *upstream = lease->upstream;
     struct pl_upstream_conn *conn = conn_of(lease);
 
+    PL_ASSERT(lease->fd >= 0); /* returned or discarded before */
     lease->fd = -1;
     if (has_failed) {
         pl_upstream_note_failure(upstream, conn->server);

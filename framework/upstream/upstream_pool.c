@@ -221,17 +221,17 @@ static void put_back_locked(struct pl_upstream *upstream, struct pl_upstream_cal
     upstream->waiting++;
 }
 
-static bool lacks_idle_locked(const struct pl_upstream *upstream)
+bool pl_upstream_must_warm_locked(const struct pl_upstream *upstream)
 {
     return upstream->idle_count + upstream->warming < upstream->settings->pool.min_idle &&
-           !upstream->is_stopped;
+           !pl_list_is_empty(&upstream->free_conns) && !upstream->is_stopped;
 }
 
 void pl_upstream_gone(struct pl_upstream_conn *conn)
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_upstream_call_record *stopped = NULL, *cancelled = NULL;
-    bool lacks_idle;
+    bool must_warm;
 
     pthread_mutex_lock(&upstream->lock);
     if (conn->state == PL_UPSTREAM_IDLE) {
@@ -257,14 +257,14 @@ void pl_upstream_gone(struct pl_upstream_conn *conn)
     conn->state = PL_UPSTREAM_FREE;
     upstream->open--;
     pl_list_append(&upstream->free_conns, &conn->link);
-    lacks_idle = lacks_idle_locked(upstream);
+    must_warm = pl_upstream_must_warm_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (stopped != NULL)
         pl_upstream_complete(stopped, PL_UPSTREAM_STOPPED, PL_VIEW(""));
     if (cancelled != NULL)
         pl_upstream_complete_later(cancelled, PL_UPSTREAM_CANCELLED);
     pl_upstream_serve_line(upstream);
-    if (lacks_idle)
+    if (must_warm)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
 }
 
