@@ -46,6 +46,8 @@ static void take(struct backend *backend)
             continue;
         memset(conn, 0, sizeof(*conn));
         conn->fd = fd;
+        if (atomic_load(&backend->is_greeting))
+            (void)send(fd, "hello\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
         open = atomic_fetch_add(&backend->open, 1) + 1;
         if (open > atomic_load(&backend->open_max))
             atomic_store(&backend->open_max, open);

@@ -176,11 +176,30 @@ static void a_wait_that_begins_in_a_drain_ends_in_time(void **state)
     stop();
 }
 
+/* Its wait could last for a minute; the drain ends when the last exchange has. */
+static void a_drain_ends_with_the_last_exchange(void **state)
+{
+    static struct asked first, second;
+
+    (void)state;
+    start_with(", pool: {max: 1}, timeouts: {wait: 60s, total: 60s}");
+    begin(&first, "delay 50 one\n", NULL);
+    begin(&second, "echo two\n", NULL);
+    client_await(&backend.requests, 1);
+    /* An hour: were it not for the keeper, nothing would end it. */
+    assert_int_equal(pl_server_stop(rig.server, 3600000), 0);
+    await(&first);
+    await(&second);
+    assert_int_equal(second.outcome, PL_UPSTREAM_REPLIED);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(the_application_goes_on_while_the_server_stops),
     cmocka_unit_test(a_lease_may_outlive_the_stop),
     cmocka_unit_test(calls_in_line_are_answered_during_a_drain),
     cmocka_unit_test(a_wait_that_begins_in_a_drain_ends_in_time),
     cmocka_unit_test(a_stop_in_the_middle_ends_every_call),
+    cmocka_unit_test(a_drain_ends_with_the_last_exchange),
 };
 const struct case_group upstream_ends = CASE_GROUP(cases);

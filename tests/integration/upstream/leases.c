@@ -2,6 +2,8 @@
 /* The blocking way. */
 #include "relay.h"
 
+#include "client.h"
+
 #include <errno.h>
 
 static void a_lease_gives_the_descriptor_itself(void **state)
@@ -43,8 +45,39 @@ static void the_deadline_of_a_lease_governs(void **state)
     stop();
 }
 
+static bool lease_and_return(void)
+{
+    struct pl_upstream_lease leased;
+
+    assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
+    pl_upstream_return(&leased);
+    return leased.was_reused;
+}
+
+/* The timer of its first rest fires in the second. A machine that stands still meanwhile proves
+ * nothing, so there is more than one try. */
+static void a_connection_that_only_lessees_use_stays_of_use(void **state)
+{
+    (void)state;
+    for (int tries = 5; tries > 0; tries--) {
+        bool was_reused;
+
+        start_with(", pool: {max: 1, max_idle_time: 300ms}");
+        (void)lease_and_return();
+        client_pause_ms(200);
+        (void)lease_and_return();
+        client_pause_ms(200);
+        was_reused = lease_and_return() && COUNT(retires) == 0;
+        stop();
+        if (was_reused)
+            return;
+    }
+    fail_msg("an idle connection was never leased again after its timer");
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_lease_gives_the_descriptor_itself),
     cmocka_unit_test(the_deadline_of_a_lease_governs),
+    cmocka_unit_test(a_connection_that_only_lessees_use_stays_of_use),
 };
 const struct case_group upstream_leases = CASE_GROUP(cases);

@@ -58,11 +58,109 @@ static void an_old_connection_is_retired(void **state)
     stop();
 }
 
+/* It was seen, so it is not sent again, and it is the server's fault. */
+static void a_reply_that_breaks_off_is_not_asked_for_again(void **state)
+{
+    static struct asked asked;
+    const struct pl_upstream_call call = { .request = PL_VIEW("half xyz\n"),
+                                           .framer = frame_line,
+                                           .done = note,
+                                           .context = &asked,
+                                           .is_idempotent = true };
+
+    (void)state;
+    start_with("");
+    expect_reply("echo one\n", "one\n");
+    memset(&asked, 0, sizeof(asked));
+    sem_init(&asked.is_done, 0, 0);
+    assert_int_equal(pl_upstream_call(upstream, &call, NULL), 0);
+    await(&asked);
+    assert_int_equal(asked.outcome, PL_UPSTREAM_CLOSED);
+    assert_true(asked.was_reused);
+    assert_int_equal(backend.requests, 2);
+    assert_int_equal(COUNT(retries), 0);
+    assert_int_equal(COUNT(failures), 1);
+    stop();
+}
+
+static void a_reused_connection_that_closes_without_a_byte_is_asked_again_elsewhere(void **state)
+{
+    static struct asked asked;
+    struct pl_upstream_call call = { .request = PL_VIEW("close\n"),
+                                     .framer = frame_line,
+                                     .done = note,
+                                     .context = &asked,
+                                     .is_idempotent = true };
+
+    (void)state;
+    start_with("");
+    for (int i = 0; i < 2; i++) {
+        expect_reply("echo one\n", "one\n");
+        memset(&asked, 0, sizeof(asked));
+        sem_init(&asked.is_done, 0, 0);
+        assert_int_equal(pl_upstream_call(upstream, &call, NULL), 0);
+        await(&asked);
+        assert_int_equal(asked.outcome, PL_UPSTREAM_CLOSED);
+        /* Once, and only if the application says that it may be. */
+        assert_int_equal(COUNT(retries), 1);
+        call.is_idempotent = false;
+    }
+    stop();
+}
+
+static void a_reply_longer_than_message_is_refused_however_it_comes(void **state)
+{
+    static char text[3100];
+
+    (void)state;
+    start_with(", message: 1KiB");
+    memset(text, 'x', sizeof(text) - 2);
+    memcpy(text, "echo ", 5);
+    text[sizeof(text) - 2] = '\n';
+    expect_outcome(text, PL_UPSTREAM_TOO_LONG);
+    stop();
+}
+
+/* What it says may come before the request or behind it, where it cannot be told from a reply. In
+ * either case it costs a try, like a connection that cannot be made, and not one after the other.
+ */
+static void a_peer_that_speaks_first_costs_a_connection_a_call(void **state)
+{
+    enum { CALLS = 50 };
+    char reply[4096];
+
+    (void)state;
+    start_with("");
+    atomic_store(&backend.is_greeting, true);
+    for (int i = 0; i < CALLS; i++)
+        (void)ask("echo one\n", reply);
+    assert_true(COUNT(connects) <= CALLS);
+    stop();
+}
+
+static void one_more_is_made_when_an_idle_one_is_leased(void **state)
+{
+    struct pl_upstream_lease leased;
+
+    (void)state;
+    start_with(", pool: {min_idle: 1, max: 4}");
+    client_await(&backend.accepts, 1);
+    assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
+    client_await(&backend.accepts, 2);
+    pl_upstream_return(&leased);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_connection_with_surplus_bytes_is_not_used_again),
     cmocka_unit_test(a_late_byte_never_becomes_part_of_the_next_reply),
     cmocka_unit_test(a_connection_closed_while_idle_is_noticed),
     cmocka_unit_test(connections_stand_ready_from_the_start),
     cmocka_unit_test(an_old_connection_is_retired),
+    cmocka_unit_test(a_reply_that_breaks_off_is_not_asked_for_again),
+    cmocka_unit_test(a_reused_connection_that_closes_without_a_byte_is_asked_again_elsewhere),
+    cmocka_unit_test(a_reply_longer_than_message_is_refused_however_it_comes),
+    cmocka_unit_test(a_peer_that_speaks_first_costs_a_connection_a_call),
+    cmocka_unit_test(one_more_is_made_when_an_idle_one_is_leased),
 };
 const struct case_group upstream_reuse = CASE_GROUP(cases);
