@@ -845,6 +845,12 @@ def encode(reply, request, is_persistent):
         lines.append("Server: faulty\r\n http")
     if is_odd and broken("writes-a-field-without-a-colon"):
         lines.append("Server")
+    if is_odd and broken("writes-a-control-byte-in-a-value"):
+        lines.append("Server: faulty\x01")
+    if is_odd and broken("writes-a-control-byte-in-a-reason"):
+        lines[0] += "\x7f"
+    if is_odd and broken("says-the-date-twice"):
+        lines.append("Date: " + date())
     end = "\n" if is_odd and broken("ends-its-lines-in-lf") else "\r\n"
     head = (end.join(lines) + end + end).encode("latin-1")
     if reply.status == 204 or (is_head and not broken("sends-a-body-to-head")):
@@ -1334,6 +1340,9 @@ FAULTS = {
     "writes-a-space-before-the-colon": "@request-line get-unknown-file",
     "folds-a-line-of-its-reply": "@request-line get-unknown-file",
     "writes-a-field-without-a-colon": "@request-line get-unknown-file",
+    "writes-a-control-byte-in-a-value": "@request-line get-unknown-file",
+    "writes-a-control-byte-in-a-reason": "@request-line get-unknown-file",
+    "says-the-date-twice": "@request-line get-unknown-file",
     "ends-its-lines-in-lf": "@request-line get-unknown-file",
     "sends-a-body-to-head":
         "pipeline-with-head pipeline-split-each head-no-body head-no-body-1.0 head-not-found "
