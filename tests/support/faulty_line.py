@@ -10,10 +10,13 @@ all of its bytes and then the end. `broken(NAME)` marks each place where a fault
 thread serves one connection; another serves all datagrams.
 """
 import argparse
+import fcntl
 import os
 import re
 import socket
+import struct
 import sys
+import termios
 import threading
 import time
 
@@ -89,7 +92,19 @@ class Echo:
             pass
         finally:
             clients.remove(self.sock)
+            if broken("ends-with-a-reset"):
+                self.wait_until_all_is_acknowledged()
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.sock.close()
+
+    def wait_until_all_is_acknowledged(self):
+        """So that the reset takes nothing with it but the end."""
+        left = bytearray(4)
+        while self.sock.family == socket.AF_INET and self.sock.fileno() >= 0:
+            fcntl.ioctl(self.sock, termios.TIOCOUTQ, left)
+            if struct.unpack("i", left)[0] <= 1:
+                return
+            time.sleep(0.001)
 
     def echo(self):
         while True:
@@ -343,6 +358,7 @@ FAULTS = {
         "numbered-lines-1m",
     "ends-at-end-of-file-bytes": "@binary controls end-of-file-byte",
     "closes-behind-the-first-line": "@lines ping-pong-100 numbered-lines-1m",
+    "ends-with-a-reset": "@close",
     "stays-open-behind-a-half-close": "@each half-close-with-end half-close-at-once",
     "drops-a-last-line-without-an-end":
         "@close half-close-without-end half-close-without-any-end half-close-behind-cr "
