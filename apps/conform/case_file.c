@@ -130,7 +130,7 @@ static int read_line(struct case_reader *reader, const char *text)
         return read(reader, &line);
     return CASE_FAIL(reader,
                      "unknown key '%s', expected case, rule, level, why, known, send, "
-                     "send-repeat, send-pattern, fence, pause, cut, half-close, reset, "
+                     "send-repeat, send-pattern, fence, pause, cut, half-close, reset, leave, "
                      "read-late, await, split, clients, timeout, alone, transport, head or "
                      "expect",
                      key);

@@ -103,6 +103,13 @@ static int key_reset(struct case_reader *reader, struct line_text *line)
     return 0;
 }
 
+static int key_leave(struct case_reader *reader, struct line_text *line)
+{
+    (void)line;
+    add_step(reader, STEP_LEAVE);
+    return 0;
+}
+
 static int key_read_late(struct case_reader *reader, struct line_text *line)
 {
     return take_count(reader, line, 5000, "milliseconds", &add_step(reader, STEP_READ_LATE)->count);
@@ -285,6 +292,7 @@ static const struct {
     { "cut", key_cut },
     { "half-close", key_half_close },
     { "reset", key_reset },
+    { "leave", key_leave },
     { "read-late", key_read_late },
     { "await", key_await },
     { "split", key_split },

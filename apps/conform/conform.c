@@ -70,18 +70,18 @@ static void print_list(const struct case_list *list, const bool *is_chosen)
 /* ---- the target ------------------------------------------------------------------------------ */
 
 /* No more than what makes a run meaningful: a server that does this and no more fails its cases by
- * name. */
+ * name. It leaves with FIN, so that a server that dies of a reset dies in the cases of it. */
 static const char http_probe[] = "case probe\n"
                                  "rule the files of --make-root\n"
                                  "send @good@\n"
                                  "await responses 1\n"
-                                 "reset\n"
+                                 "leave\n"
                                  "expect contains paceline-conform: plain text\\n\n";
 static const char line_probe[] = "case probe\n"
                                  "rule it echoes\n"
                                  "send probe\\n\n"
                                  "await echo\n"
-                                 "reset\n"
+                                 "leave\n"
                                  "expect echo\n";
 
 static void probe_transport(const struct options *options, const struct target *target,

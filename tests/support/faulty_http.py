@@ -869,8 +869,6 @@ def encode(reply, request, is_persistent):
 
 
 class Connection:
-    resets_count = 0
-
     def __init__(self, sock, root):
         self.sock = sock
         self.root = root
@@ -887,8 +885,7 @@ class Connection:
             if refusal.status != 0:
                 self.refuse(refusal)
         except ConnectionError:
-            Connection.resets_count += 1  # the runner's first question ends in one, too
-            if Connection.resets_count > 3 and broken("dies-of-the-fourth-reset"):
+            if broken("dies-of-a-reset"):
                 os._exit(1)
         except (Ended, OSError):
             pass
@@ -984,7 +981,7 @@ class Connection:
 def serve_forever(listener, root):
     while True:
         sock, _ = listener.accept()
-        if broken("dies-of-the-fourth-reset"):
+        if broken("dies-of-a-reset"):
             time.sleep(0.05)  # so that nobody is served behind it
         if threading.active_count() > 64 and broken("refuses-the-65th-client"):
             sock.close()
@@ -1356,7 +1353,7 @@ FAULTS = {
     "sends-garbage-behind-a-reply": "@request-line get-unknown-file",
     "sends-the-reply-twice": "@each get-known-file",
     "ends-with-a-reset": "",
-    "dies-of-the-fourth-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
+    "dies-of-a-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
     "never-answers": "none-was-run",
     "closes-without-an-answer": "none-was-run",
     "forgets-the-request-of-a-peer-that-half-closed":
