@@ -106,8 +106,7 @@ class Input:
             return
         if not self.has_ended:
             raise Refusal(408)
-        if broken(fault) or (len(self.data) > TARGET_BYTES_MAX
-                             and broken("waits-for-ever-for-the-end-of-a-line")):
+        if broken(fault):
             time.sleep(SILENCE_SECONDS)
         raise Ended()
 
@@ -115,6 +114,8 @@ class Input:
         """One line without its CRLF; a CR or an LF anywhere else is refused (9112, 2.2)."""
         looked_at = 0
         while True:
+            if broken("takes-lf-cr-for-the-end-of-a-line"):
+                self.data[:] = re.sub(b"(?<!\r)\n\r", b"\r\n", self.data)
             end = self.data.find(b"\n", looked_at)
             if broken("takes-cr-alone-for-the-end-of-a-line") and b"\r" in self.data[:-1]:
                 end = self.data.find(b"\r") + 1
@@ -122,7 +123,7 @@ class Input:
                     self.data[end:end] = b"\n"
             if end >= 0:
                 break
-            if len(self.data) > bytes_max and not broken("waits-for-ever-for-the-end-of-a-line"):
+            if len(self.data) > bytes_max and not broken("collects-a-line-without-bound"):
                 raise Refusal(500 if broken("says-500-where-a-line-is-too-long") else too_long)
             looked_at = len(self.data)
             self.fill_or_end(deadline)
@@ -134,6 +135,8 @@ class Input:
             line = line[:-1]
         elif not broken("accepts-lf-alone-as-the-end-of-a-line"):
             raise Refusal(400)
+        if line.endswith(b"\r") and broken("says-500-to-cr-cr-lf"):
+            raise Refusal(500)
         if b"\r" in line:
             if broken("takes-cr-within-a-line-for-a-space"):
                 return line.replace(b"\r", b" ")
@@ -163,6 +166,8 @@ class Request:
         self.length = 0          # of the body, where it is known
         self.is_chunked = False
         self.is_persistent = True
+        self.is_last = False     # a fault ends the connection and does not say so
+        self.is_cut = False      # a fault takes what came for the whole
 
     def values(self, name):
         if broken("knows-field-names-in-one-spelling-only"):
@@ -195,10 +200,10 @@ def read_head(source, request):
         raise Refusal(400)
     deadline = time.monotonic() + HEAD_SECONDS
     line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)
-    while line == b"" and broken("waits-for-ever-behind-empty-lines"):
-        while not source.data and not source.fill(silence()):
-            time.sleep(SILENCE_SECONDS)
-        line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)
+    if line == b"" and source.data[:2] == b"\r\n" and broken("waits-on-behind-empty-lines"):
+        while source.fill(silence()):
+            source.data.clear()
+        return False
     if line == b"" and not broken("refuses-an-empty-line-before-a-request"):
         line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)  # 9112, 2.2
     read_request_line(request, line)
@@ -209,16 +214,16 @@ def read_head(source, request):
         line = source.line(bytes_left, 431, deadline)
         if line == b"":
             break
-        if broken("reads-fields-without-bound"):
+        if broken("reads-fields-without-bound") or broken("closes-in-silence-behind-many-fields"):
             bytes_left = HEAD_BYTES_MAX
-            while not source.data and not source.fill(silence()):
-                time.sleep(SILENCE_SECONDS)
         bytes_left -= len(line) + 2
         read_field(request, line)
         if len(request.fields) > FIELDS_MAX and broken("closes-where-fields-are-too-many"):
             raise Ended()
-        if len(request.fields) > FIELDS_MAX and not broken("reads-fields-without-bound"):
-            raise Refusal(431)
+        if len(request.fields) > FIELDS_MAX and broken("closes-in-silence-behind-many-fields"):
+            request.is_last = True
+        elif len(request.fields) > FIELDS_MAX and not broken("reads-fields-without-bound"):
+            raise Refusal(404 if broken("says-404-where-fields-are-too-many") else 431)
         if len(line) > 2000 and broken("refuses-a-field-of-2000-bytes"):
             raise Refusal(431)
         if len(request.fields) > 32 and broken("refuses-the-33rd-field"):
@@ -241,8 +246,10 @@ def read_request_line(request, line):
     if len(parts) > 3 and broken("does-not-look-behind-the-version"):
         parts = parts[:3]
     if len(parts) != 3:
-        raise Refusal(400)
+        raise Refusal(400, "request-line")
     method, target, version = parts
+    if method == b"PRI" and broken("knows-no-preface-of-http2"):
+        raise Refusal(501)
     if not TOKEN.fullmatch(method):
         if not broken("accepts-a-method-that-is-no-token"):
             raise Refusal(400)
@@ -530,7 +537,7 @@ def read_expectation(request):
 
 def read_body(source, request):
     if request.is_chunked:
-        read_chunks(source)
+        read_chunks(source, request)
     elif request.length > 0 and not broken("takes-the-body-for-the-next-request"):
         is_get = request.method in ("GET", "HEAD")
         if is_get and broken("takes-the-body-of-get-for-the-next-request"):
@@ -541,12 +548,15 @@ def read_body(source, request):
         source.take(request.length, silence)
 
 
-def read_chunks(source):
+def read_chunks(source, request):
     total = extensions = count = 0
     while True:
         if broken("closes-where-a-segment-ends-between-cr-and-lf"):
             wait_for_lf(source)
-        line = source.line(CHUNK_LINE_BYTES_MAX, 0 if broken(
+        bytes_max = CHUNK_LINE_BYTES_MAX
+        if broken("closes-in-silence-behind-many-zeros"):
+            bytes_max *= 1000
+        line = source.line(bytes_max, 0 if broken(
             "closes-where-a-chunk-size-is-too-long") else 400, silence())
         size = read_chunk_size(line)
         if size < 0:
@@ -556,12 +566,18 @@ def read_chunks(source):
         if extensions > EXTENSIONS_BYTES_MAX and not broken("reads-chunk-extensions-without-bound"):
             raise Refusal(400)
         if total > BODY_BYTES_MAX:
-            raise Refusal(413)
+            raise Refusal(500 if broken("says-500-where-chunks-are-too-many") else 413)
+        if len(line) > 1000 and broken("closes-in-silence-behind-many-zeros"):
+            request.is_last = True
+            return
         if size == 0:
             break
         count += 1
         if count == 2 and broken("reads-one-chunk-only"):
             raise Refusal(400)
+        if count == 400 and broken("closes-in-silence-behind-many-chunks"):
+            request.is_last = True
+            return
         if count == 100 and broken("closes-behind-the-hundredth-chunk"):
             raise Ended()
         data = source.take(size, silence)
@@ -674,8 +690,6 @@ def read_trailers(source):
         if broken("reads-trailers-without-bound"):
             bytes_left = HEAD_BYTES_MAX
             unused.fields.clear()
-            while not source.data and not source.fill(silence()):
-                time.sleep(SILENCE_SECONDS)
         elif len(unused.fields) >= FIELDS_MAX:
             raise Refusal(431)
         if not broken("does-not-look-at-trailers"):
@@ -694,6 +708,8 @@ class Reply:
 
 def reply_to(request, root):
     method = request.method
+    if request.is_cut:
+        return Reply(200, b"taken\n")
     if broken("knows-methods-in-any-case"):
         method = method.upper()
     if method == "CONNECT" and broken("says-200-to-connect"):
@@ -768,7 +784,11 @@ def file_at(target, root):
         decoded += b"index.html"
     name = os.path.normpath(os.fsencode(root) + decoded)
     inside = os.path.realpath(name).startswith(os.path.realpath(os.fsencode(root)) + b"/")
-    if not inside:
+    if broken("looks-for-dots-before-it-decodes"):
+        inside = b".." not in path.encode("latin-1").split(b"/")
+    if not inside and broken("says-500-to-a-path-that-leaves-the-root"):
+        return refused(500)
+    if not inside and not broken("lets-a-path-lead-out-of-the-root"):
         return refused(404)
     if broken("says-200-where-nothing-is") and not os.path.exists(name):
         return Reply(200, b"nothing\n")
@@ -834,6 +854,8 @@ def encode(reply, request, is_persistent):
         elif is_odd and broken("answers-in-chunks-without-an-end"):
             lines.append("Transfer-Encoding: chunked")
             body = b"%x\r\n%s\r\n" % (len(body), body)
+        elif request.method == "GET" and broken("says-no-length-to-get-and-closes"):
+            request.is_last = True
         elif not (is_odd and broken("says-no-length-and-stays")):
             lines.append(f"Content-Length: {length}")
             if is_odd and broken("says-two-lengths"):
@@ -906,7 +928,12 @@ class Connection:
         is_sent_early = broken("sends-100-unasked") or broken("sends-100-to-1.0")
         if read_expectation(request) and (not self.source.data or is_sent_early):
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        read_body(self.source, request)
+        try:
+            read_body(self.source, request)
+        except Ended:
+            if not broken("takes-a-cut-message-for-a-whole"):
+                raise
+            request.is_cut = True
         return request
 
     def serve_one(self):
@@ -942,6 +969,9 @@ class Connection:
         if self.bodies_count == 2 and broken("closes-behind-the-second-body"):
             return False
         if not self.source.data and broken("closes-where-nothing-is-pipelined"):
+            return False
+        if request.is_last:
+            self.linger()
             return False
         if self.source.data and not request.is_persistent and request.minor == 1 \
                 and broken("answers-what-follows-close"):
@@ -1024,7 +1054,7 @@ def main():
 
 FAULTS = {
     "waits-on-where-the-peer-ended-in-a-line": "chunk-cut-before-last half-close-in-head",
-    "waits-for-ever-for-the-end-of-a-line":
+    "collects-a-line-without-bound":
         "limit-target-endless limit-field-endless limit-field-name-endless "
         "limit-white-space-endless limit-chunk-extension-endless "
         "limit-chunk-extension-is-refused limit-chunk-size-endless limit-trailer-field-endless "
@@ -1050,7 +1080,7 @@ FAULTS = {
         "half-close-after-request half-close-after-pipeline half-close-at-once",
     "needs-a-request-line-in-one-segment":
         "@each request-split-each length-split-each encoding-split-each",
-    "waits-for-ever-behind-empty-lines": "limit-empty-lines-endless",
+    "waits-on-behind-empty-lines": "limit-empty-lines-endless",
     "refuses-an-empty-line-before-a-request": "empty-line-before empty-line-between",
     "reads-a-request-line-of-0.9": "version-0.9",
     "closes-where-fields-are-too-many": "limit-fields-20000",
@@ -1352,7 +1382,27 @@ FAULTS = {
     "changes-a-byte-of-the-body": "none-was-run",
     "sends-garbage-behind-a-reply": "@request-line get-unknown-file",
     "sends-the-reply-twice": "@each get-known-file",
-    "ends-with-a-reset": "",
+    "ends-with-a-reset": "end-is-no-reset half-close-at-once",
+    "takes-a-cut-message-for-a-whole":
+        "chunk-cut-in-data chunk-cut-before-last chunk-cut-is-no-success length-body-cut "
+        "length-body-cut-is-no-success",
+    "says-500-where-chunks-are-too-many": "limit-chunks-too-large",
+    "closes-in-silence-behind-many-zeros": "limit-chunk-size-zeros",
+    "closes-in-silence-behind-many-chunks": "chunk-many-of-one-byte limit-chunks-too-large",
+    "closes-in-silence-behind-many-fields": "limit-fields-20000 limit-fields-endless",
+    "says-404-where-fields-are-too-many": "limit-fields-20000 limit-fields-endless",
+    "says-500-to-cr-cr-lf": "field-two-crs",
+    "takes-lf-cr-for-the-end-of-a-line": "lf-cr-ends-request-line",
+    "knows-no-preface-of-http2": "http2-preface",
+    "says-no-length-to-get-and-closes": "@head response-is-delimited",
+    "looks-for-dots-before-it-decodes":
+        "target-out-of-root-encoded target-out-of-root-encoded-slash",
+    "says-500-to-a-path-that-leaves-the-root":
+        "target-out-of-root target-out-of-root-encoded target-out-of-root-encoded-slash "
+        "target-out-of-root-behind-a-folder target-out-of-root-and-back",
+    "lets-a-path-lead-out-of-the-root":
+        "target-out-of-root target-out-of-root-encoded target-out-of-root-encoded-slash "
+        "target-out-of-root-behind-a-folder",
     "dies-of-a-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
     "never-answers": "none-was-run",
     "closes-without-an-answer": "none-was-run",
@@ -1370,6 +1420,7 @@ FAULTS = {
         "close-in-the-first-line close-wins-over-keep-alive close-with-body "
         "pipeline-close-in-the-middle head-close smuggle-behind-close",
     "refuses-the-65th-client": "@each clients-at-once",
+    "goes-on-behind-a-refused-request-line": "garbage limit-empty-lines-endless",
     "goes-on-behind-a-refused-version": "version-3.0-is-framed",
     "goes-on-behind-a-refused-length":
         "expect-continue-bad-length length-twice-differing length-list-differing "
