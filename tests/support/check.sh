@@ -228,7 +228,7 @@ check() {
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
-            'planted faults' 100 'the tour' 40 'load and peers' 60 \
+            'planted faults' 50 'the tour' 40 'load and peers' 60 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
@@ -239,7 +239,8 @@ check() {
     suite 'contract of all models' test_contract
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
-        scripts configuration_test docs_names_test documents_test outside_test conform_test
+        scripts configuration_test docs_names_test documents_test outside_test conform_test \
+        install_test
     suite 'conformance, two models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
