@@ -3,6 +3,7 @@
 """A small, strict HTTP/1.1 server of files that can be told to break one rule.
 
     faulty_http.py --root DIR [--fault NAME]     serves on a free port of 127.0.0.1
+    faulty_http.py --root DIR --serve-named      for each NAME on stdin a server of its own
     faulty_http.py --list-faults                 NAME, SCOPE, the cases it fails; tabs between
 
 It shares no code with the server of this tree, so that paceline-conform is tested against something
@@ -16,6 +17,7 @@ Whatever cannot be read safely is a Refusal: it is answered, and the connection 
 import argparse
 import os
 import re
+import signal
 import socket
 import stat
 import struct
@@ -1020,6 +1022,56 @@ def serve_forever(listener, root):
         threading.Thread(target=Connection(sock, root).serve, daemon=True).start()
 
 
+class Forked:
+    """Processes that end with this one."""
+
+    def __init__(self):
+        self.pids = set()
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+
+    def start(self, function, *arguments):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                function(*arguments)
+            finally:
+                os._exit(1)
+        self.pids.add(pid)
+        return pid
+
+    def reap(self):
+        while self.pids:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self.pids.discard(pid)
+
+    def kill(self):
+        self.reap()
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+def serve_named(root):
+    """A server per line, "NAME" or "none", forked off: far cheaper than a program each. Printed are its
+    address and the process that is to be killed."""
+    global active
+    forked = Forked()
+    try:
+        for line in sys.stdin:
+            active = line.strip()
+            if active != "none" and active not in FAULTS:
+                sys.exit(f"unknown fault '{active}'")
+            forked.reap()
+            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            pid = forked.start(serve_forever, listener, root)
+            print(f"127.0.0.1:{listener.getsockname()[1]} {pid}", flush=True)
+            listener.close()
+    finally:
+        forked.kill()
+
+
 def list_faults():
     for name, text in FAULTS.items():
         scope, *cases = text.split() if text.startswith("@") else ["@all", *text.split()]
@@ -1030,15 +1082,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--root", default=".", help="the folder that is served")
     parser.add_argument("--fault", choices=sorted(FAULTS), metavar="NAME", help="break this rule")
+    parser.add_argument("--serve-named", action="store_true", help="for each NAME on stdin")
     parser.add_argument("--list-faults", action="store_true")
     options = parser.parse_args()
     if options.list_faults:
         list_faults()
         return
+    if options.serve_named:
+        serve_named(options.root)
+        return
     global active
     active = options.fault
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"127.0.0.1:{listener.getsockname()[1]} {os.getpid()}", flush=True)
     try:
         serve_forever(listener, options.root)
     except KeyboardInterrupt:
@@ -1047,7 +1103,8 @@ def main():
 
 # ---- the faults --------------------------------------------------------------------------------
 
-# Which cases of paceline-conform a fault fails: of the whole suite, of one group (@GROUP), or each
+# Which cases of paceline-conform a fault fails: of the whole suite, of one group and
+# the sample of planted_faults_test.sh (@GROUP), or each
 # of them with a server of its own (@each: the fault harms whoever comes next, or shows itself only
 # where two segments come apart). "none-was-run": the runner refuses the server, because it does not
 # answer even a plain request.
@@ -1064,7 +1121,8 @@ FAULTS = {
     "says-500-where-a-line-is-too-long":
         "limit-target-70000 limit-target-is-414 limit-target-endless limit-field-100000 "
         "limit-field-endless limit-field-name-endless limit-white-space-endless "
-        "limit-chunk-extension-is-refused",
+        "limit-chunk-extension-is-refused limit-chunk-extension-endless "
+        "limit-chunk-size-endless limit-chunk-size-zeros limit-trailer-field-endless",
     "accepts-lf-alone-as-the-end-of-a-line":
         "chunk-size-lf-alone chunk-extension-lf-alone field-lf-alone "
         "field-section-ends-in-lf-alone lf-alone-ends-request-line smuggle-in-chunk-extension",
@@ -1072,7 +1130,9 @@ FAULTS = {
     "drops-cr-within-a-line": "chunk-extension-cr-alone field-cr-is-refused host-before-a-cr",
     "forgets-the-framing-where-a-line-holds-cr":
         "field-cr-is-refused smuggle-encoding-behind-cr smuggle-length-behind-cr",
-    "waits-on-where-the-peer-ended-in-a-body": "chunk-cut-in-data length-body-cut",
+    "waits-on-where-the-peer-ended-in-a-body":
+        "chunk-cut-in-data length-body-cut chunk-cut-is-no-success "
+        "length-body-cut-is-no-success",
     "knows-field-names-in-one-spelling-only":
         "encoding-name-in-any-case host-twice-apart host-name-in-any-case "
         "smuggle-encoding-in-another-case",
@@ -1201,7 +1261,8 @@ FAULTS = {
         "encoding-space-around encoding-empty-elements encoding-gzip-alone encoding-identity "
         "encoding-chunked-not-last encoding-chunked-not-last-two-lines encoding-almost-chunked "
         "encoding-in-quotes encoding-split-each limit-chunk-extension-is-refused "
-        "limit-chunk-extensions-many limit-trailer-is-refused",
+        "limit-chunk-extensions-many limit-trailer-is-refused chunk-many-of-one-byte "
+        "limit-chunk-size-zeros limit-chunks-too-large",
     "takes-an-empty-element-for-a-coding": "encoding-empty-elements",
     "knows-chunked-in-one-spelling-only": "encoding-name-in-any-case",
     "takes-whatever-ends-in-chunked":
@@ -1269,23 +1330,23 @@ FAULTS = {
         "length-split-each length-body-later length-body-looks-like-request "
         "method-unknown-is-framed smuggle-in-get-body smuggle-in-head-body "
         "smuggle-in-options-body smuggle-in-unknown-path smuggle-body-after-response "
-        "smuggle-in-expected-body",
+        "smuggle-in-expected-body length-body-cut-is-no-success",
     "takes-the-body-of-get-for-the-next-request":
-        "head-with-body length-frames-get smuggle-in-get-body smuggle-in-head-body",
+        "head-with-body length-frames-get smuggle-in-get-body smuggle-in-head-body "
+        "length-body-cut-is-no-success",
     "takes-the-body-of-an-unknown-path-for-the-next-request":
         "expect-continue-split-each length-split-each smuggle-in-unknown-path "
         "smuggle-body-after-response smuggle-in-expected-body",
     "closes-where-a-segment-ends-between-cr-and-lf": "@each chunk-in-pieces",
     "reads-chunk-extensions-without-bound": "limit-chunk-extensions-many",
-    "reads-one-chunk-only": "chunk-several",
+    "reads-one-chunk-only": "chunk-several chunk-many-of-one-byte",
     "closes-behind-the-hundredth-chunk":
         "chunk-many-of-one-byte limit-chunk-extensions-many limit-chunks-too-large",
     "looks-for-the-last-chunk-in-the-data": "chunk-data-of-framing",
     "refuses-a-body-of-no-chunk": "chunk-none chunk-trailer-several chunk-trailer-close",
     "takes-trailers-for-the-next-request":
         "chunk-trailer chunk-trailer-several chunk-trailer-of-framing chunk-trailer-close "
-        "chunk-trailer-folded encoding-split-each limit-trailer-endless "
-        "limit-trailer-field-endless smuggle-in-trailer",
+        "chunk-trailer-folded encoding-split-each smuggle-in-trailer",
     "takes-any-two-bytes-for-the-end-of-a-chunk": "chunk-data-other-end",
     "needs-no-end-of-a-chunk": "chunk-data-too-short chunk-data-without-end",
     "takes-lf-alone-for-the-end-of-a-chunk": "chunk-data-lf-alone smuggle-behind-chunk-data",
@@ -1394,7 +1455,9 @@ FAULTS = {
     "says-500-to-cr-cr-lf": "field-two-crs",
     "takes-lf-cr-for-the-end-of-a-line": "lf-cr-ends-request-line",
     "knows-no-preface-of-http2": "http2-preface",
-    "says-no-length-to-get-and-closes": "@head response-is-delimited",
+    "says-no-length-to-get-and-closes":
+        "@head response-is-delimited response-date limit-field-4000 get-known-file "
+        "absolute-form",
     "looks-for-dots-before-it-decodes":
         "target-out-of-root-encoded target-out-of-root-encoded-slash",
     "says-500-to-a-path-that-leaves-the-root":
