@@ -23,13 +23,14 @@ enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_UNIX };
 
 enum step_kind {
     STEP_SEND,
-    STEP_PATTERN,         /* numbered lines, so that a lost or moved byte is seen */
-    STEP_FENCE,           /* HTTP: a last request that asks for close */
-    STEP_PAUSE,           /* milliseconds */
-    STEP_HALF_CLOSE,      /* no more will be sent */
-    STEP_RESET,           /* leave with RST */
-    STEP_READ_LATE,       /* read nothing until this many milliseconds have passed */
-    STEP_AWAIT_ECHO,      /* until all that was sent is back */
+    STEP_PATTERN,    /* numbered lines, so that a lost or moved byte is seen */
+    STEP_FENCE,      /* HTTP: a last request that asks for close */
+    STEP_PAUSE,      /* milliseconds */
+    STEP_HALF_CLOSE, /* no more will be sent */
+    STEP_RESET,      /* leave with RST */
+    STEP_LEAVE,      /* leave with FIN, and listen no more */
+    STEP_READ_LATE,  /* read nothing until this many milliseconds after the last byte was taken */
+    STEP_AWAIT_ECHO, /* until all that was sent is back */
     STEP_AWAIT_RESPONSES, /* until so many final responses are there */
     STEP_AWAIT_INTERIM,   /* until an interim or a final response is there */
     STEP_AWAIT_ALL,       /* until every client of the case is here */
@@ -59,6 +60,7 @@ enum predicate_kind {
     PREDICATE_CONTAINS,
     PREDICATE_ABSENT,
     PREDICATE_CLOSED,
+    PREDICATE_END,
     PREDICATE_ECHO,
     PREDICATE_ECHO_PREFIX,
     PREDICATE_HELD_BACK,

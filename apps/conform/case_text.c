@@ -181,6 +181,7 @@ static const struct predicate_form forms[] = {
     { "contains", PREDICATE_CONTAINS, OPERAND_BYTES, IN_HTTP | IN_LINE },
     { "absent", PREDICATE_ABSENT, OPERAND_BYTES, IN_HTTP | IN_LINE },
     { "closed", PREDICATE_CLOSED, OPERAND_NONE, IN_HTTP | IN_LINE },
+    { "end", PREDICATE_END, OPERAND_NONE, IN_HTTP | IN_LINE },
     { "echo", PREDICATE_ECHO, OPERAND_NONE, IN_LINE },
     { "echo-prefix", PREDICATE_ECHO_PREFIX, OPERAND_NONE, IN_LINE },
     { "held-back", PREDICATE_HELD_BACK, OPERAND_NONE, IN_LINE },

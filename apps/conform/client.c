@@ -23,6 +23,9 @@
 /* Pause at the place of `split each`: long enough that the first part was seen alone. */
 #define SPLIT_PAUSE_MS 15
 
+/* Both socket buffers of a client that reads late. */
+#define LATE_READER_BUFFER_BYTES (128 * 1024)
+
 /* A full backlog of a unix socket is asked again after this. */
 #define CONNECT_AGAIN_MS 5
 
@@ -64,6 +67,18 @@ static void trace_event(const struct client *client, const char *event)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* Buffers that the kernel lets grow would take 20 MB off a server that holds nothing back. */
+static void keep_buffers_small(const struct client *client)
+{
+    int bytes = LATE_READER_BUFFER_BYTES;
+
+    for (size_t i = 0; i < client->one->steps_count; i++)
+        if (client->one->steps[i].kind == STEP_READ_LATE) {
+            setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+            setsockopt(client->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+        }
+}
+
 static void start_connecting(struct client *client, const struct address *address)
 {
     if (connect(client->fd, (const struct sockaddr *)&address->storage, address->length) == 0)
@@ -87,6 +102,7 @@ void client_open(struct client *client, const struct address *address)
     }
     if (client->one->transport == TRANSPORT_TCP)
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    keep_buffers_small(client);
     start_connecting(client, address);
     /* A unix socket's backlog is full at once rather than in time. */
     for (int i = 0; i < 200 && client->connect_errno == EAGAIN; i++) {
@@ -131,6 +147,16 @@ static size_t next_piece(const struct client *client, const struct action *actio
     return to_cut > 0 && left > to_cut ? to_cut : left;
 }
 
+/* A late reader waits until the server takes no more, however long that takes on a busy machine:
+ * what was sent before it read its first byte is what the server and the kernel hold. */
+static void note_unread(struct client *client)
+{
+    if (client->read_late_ms == 0 || client->received_bytes > 0)
+        return;
+    client->sent_unread_bytes = client->sent_bytes;
+    client->read_from_ms = clock_ms() + client->read_late_ms;
+}
+
 /* True when the whole action is sent. */
 static bool run_send(struct client *client, const struct action *action, long now_ms)
 {
@@ -156,8 +182,7 @@ static bool run_send(struct client *client, const struct action *action, long no
         trace(client, '>', bytes, (size_t)sent);
         client->action_bytes += (size_t)sent;
         client->sent_bytes += (size_t)sent;
-        if (now_ms < client->read_from_ms)
-            client->sent_unread_bytes = client->sent_bytes;
+        note_unread(client);
         if (is_udp) {
             note_datagram(&client->sent_datagram_bytes, &client->sent_datagrams_count,
                           (size_t)sent);
@@ -231,8 +256,14 @@ static bool run_action(struct client *client, const struct action *action, long 
     case STEP_RESET:
         leave_with_reset(client);
         return true;
+    case STEP_LEAVE:
+        close_socket(client);
+        trace_event(client, "we leave");
+        client->has_left = true;
+        return true;
     case STEP_READ_LATE:
-        client->read_from_ms = now_ms + (long)action->count;
+        client->read_late_ms = (long)action->count;
+        client->read_from_ms = now_ms + client->read_late_ms;
         return true;
     case STEP_AWAIT_ECHO:
     case STEP_AWAIT_INTERIM:

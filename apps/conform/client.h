@@ -15,8 +15,9 @@ struct client {
     size_t sent_bytes;        /* in all */
     size_t cut_offset;        /* `split each`: pause here once; 0: nowhere */
     long wake_ms;             /* do nothing before; 0: no pause is running */
-    long read_from_ms;        /* read nothing before */
-    size_t sent_unread_bytes; /* sent before that */
+    long read_late_ms;        /* read nothing until the server has taken nothing for so long */
+    long read_from_ms;        /* when that is, as far as it is known */
+    size_t sent_unread_bytes; /* sent before the first byte was read */
     char *received;           /* owned */
     size_t received_bytes;
     size_t received_room;
@@ -30,7 +31,7 @@ struct client {
     bool is_write_broken; /* the other side takes no more */
     bool is_ended;
     bool was_reset;
-    bool has_left;
+    bool has_left; /* by itself, without waiting for the end */
     bool is_traced;
 };
 

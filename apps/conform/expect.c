@@ -204,6 +204,8 @@ static bool holds(const struct predicate *predicate, const struct sight *sight)
                          predicate->text_length) == (predicate->kind == PREDICATE_CONTAINS);
     case PREDICATE_CLOSED:
         return observation->is_ended;
+    case PREDICATE_END:
+        return observation->is_ended && !observation->was_reset;
     case PREDICATE_ECHO:
         return observation->received_bytes == observation->sent_bytes &&
                is_echo_prefix(observation);

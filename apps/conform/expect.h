@@ -23,11 +23,11 @@ struct observation {
     size_t datagrams_count;
     const size_t *sent_datagram_bytes;
     size_t sent_datagrams_count;
-    size_t sent_unread_bytes; /* sent before the late reader began to read */
+    size_t sent_unread_bytes; /* sent before the late reader read its first byte */
     bool is_ended;            /* by the server: FIN or RST */
     bool was_reset;           /* RST */
     bool is_late;             /* the deadline came first */
-    bool has_left;            /* the client itself left with RST */
+    bool has_left;            /* the client itself left, without waiting for the end */
     bool is_alive;            /* afterwards the server served somebody else */
     bool is_behind;           /* the first response answers the good request in front */
 };

@@ -41,6 +41,19 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+/* What a value and a reason phrase must not hold: all controls but HTAB (RFC 9110, 5.5; 9112, 4).
+ */
+static bool has_control(struct http_text text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.bytes[i];
+
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 /* A line ends in CRLF and in nothing else: a sender has no choice (RFC 9112, 2.2). */
 static enum outcome take_line(struct reader *reader, struct http_text *ret_line)
 {
@@ -74,6 +87,8 @@ static enum outcome read_status_line(struct reader *reader, struct http_message 
         line.bytes[8] != ' ' || !is_digit(line.bytes[9]) || !is_digit(line.bytes[10]) ||
         !is_digit(line.bytes[11]) || line.bytes[12] != ' ' || line.bytes[9] == '0')
         return broken(reader, "no status line at byte %zu", begin);
+    if (has_control(line))
+        return broken(reader, "a control byte in the status line at byte %zu", begin);
     message->minor_version = line.bytes[7] - '0';
     message->status =
         (line.bytes[9] - '0') * 100 + (line.bytes[10] - '0') * 10 + line.bytes[11] - '0';
@@ -105,6 +120,9 @@ static enum outcome split_field(struct reader *reader, struct http_text line,
     ret_field->name = (struct http_text){ .bytes = line.bytes, .length = length };
     ret_field->value = trim(
         (struct http_text){ .bytes = line.bytes + length + 1, .length = line.length - length - 1 });
+    if (has_control(ret_field->value))
+        return broken(reader, "a control byte in the value of '%.*s'",
+                      (int)(length > 60 ? 60 : length), line.bytes);
     return READ_ON;
 }
 
@@ -284,6 +302,10 @@ static enum outcome read_message(struct reader *reader, struct http_message *mes
 
     if (outcome == READ_ON)
         outcome = read_fields(reader, message);
+    /* A field that is no list comes once (RFC 9110, 5.3); Content-Length is counted where it is
+     * read. */
+    if (outcome == READ_ON && count_fields(message, "date") > 1)
+        return broken(reader, "two Date fields");
     if (outcome == READ_ON)
         outcome = choose_framing(reader, message, is_head);
     if (outcome == READ_ON)

@@ -134,6 +134,25 @@ static void append_pattern(struct script *script, unsigned long bytes)
         script->bytes[end - 1] = '\n';
 }
 
+/* Written once and copied, each time twice as much: there may be millions. */
+static void append_repeated(struct script *script, const struct step *step, const char *host)
+{
+    size_t begin = script->length, end;
+
+    if (step->count == 0)
+        return;
+    append_expanded(script, step->text, step->text_length, host);
+    end = begin + (script->length - begin) * step->count;
+    while (script->length < end) {
+        size_t length = script->length - begin, left = end - script->length;
+        char *copy = must_alloc(length);
+
+        memcpy(copy, script->bytes + begin, length);
+        append(script, copy, length < left ? length : left);
+        free(copy);
+    }
+}
+
 static void add_send(struct script *script, const struct step *step, const char *host,
                      bool is_joined)
 {
@@ -145,8 +164,7 @@ static void add_send(struct script *script, const struct step *step, const char 
     else if (step->kind == STEP_FENCE)
         append_expanded(script, "@fence@", 7, host);
     else
-        for (unsigned long i = 0; i < step->count; i++)
-            append_expanded(script, step->text, step->text_length, host);
+        append_repeated(script, step, host);
     action->length += script->length - begin;
     if (step->kind == STEP_FENCE)
         script->fence_offset = begin;

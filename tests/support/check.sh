@@ -229,7 +229,7 @@ check() {
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
-            'planted faults' 100 'the tour' 40 'load and peers' 60 \
+            'planted faults' 50 'the tour' 40 'load and peers' 60 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
@@ -241,7 +241,8 @@ check() {
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
-        docs_names_test.sh configuration_test.sh
+        docs_names_test.sh configuration_test.sh install_test.sh
+    suite 'conformance, two models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1

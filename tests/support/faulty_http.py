@@ -3,6 +3,7 @@
 """A small, strict HTTP/1.1 server of files that can be told to break one rule.
 
     faulty_http.py --root DIR [--fault NAME]     serves on a free port of 127.0.0.1
+    faulty_http.py --root DIR --serve-named      for each NAME on stdin a server of its own
     faulty_http.py --list-faults                 NAME, SCOPE, the cases it fails; tabs between
 
 It shares no code with the server of this tree, so that paceline-conform is tested against something
@@ -16,8 +17,10 @@ Whatever cannot be read safely is a Refusal: it is answered, and the connection 
 import argparse
 import os
 import re
+import signal
 import socket
 import stat
+import struct
 import sys
 import threading
 import time
@@ -105,8 +108,7 @@ class Input:
             return
         if not self.has_ended:
             raise Refusal(408)
-        if broken(fault) or (len(self.data) > TARGET_BYTES_MAX
-                             and broken("waits-for-ever-for-the-end-of-a-line")):
+        if broken(fault):
             time.sleep(SILENCE_SECONDS)
         raise Ended()
 
@@ -114,6 +116,8 @@ class Input:
         """One line without its CRLF; a CR or an LF anywhere else is refused (9112, 2.2)."""
         looked_at = 0
         while True:
+            if broken("takes-lf-cr-for-the-end-of-a-line"):
+                self.data[:] = re.sub(b"(?<!\r)\n\r", b"\r\n", self.data)
             end = self.data.find(b"\n", looked_at)
             if broken("takes-cr-alone-for-the-end-of-a-line") and b"\r" in self.data[:-1]:
                 end = self.data.find(b"\r") + 1
@@ -121,7 +125,7 @@ class Input:
                     self.data[end:end] = b"\n"
             if end >= 0:
                 break
-            if len(self.data) > bytes_max and not broken("waits-for-ever-for-the-end-of-a-line"):
+            if len(self.data) > bytes_max and not broken("collects-a-line-without-bound"):
                 raise Refusal(500 if broken("says-500-where-a-line-is-too-long") else too_long)
             looked_at = len(self.data)
             self.fill_or_end(deadline)
@@ -133,6 +137,8 @@ class Input:
             line = line[:-1]
         elif not broken("accepts-lf-alone-as-the-end-of-a-line"):
             raise Refusal(400)
+        if line.endswith(b"\r") and broken("says-500-to-cr-cr-lf"):
+            raise Refusal(500)
         if b"\r" in line:
             if broken("takes-cr-within-a-line-for-a-space"):
                 return line.replace(b"\r", b" ")
@@ -162,6 +168,8 @@ class Request:
         self.length = 0          # of the body, where it is known
         self.is_chunked = False
         self.is_persistent = True
+        self.is_last = False     # a fault ends the connection and does not say so
+        self.is_cut = False      # a fault takes what came for the whole
 
     def values(self, name):
         if broken("knows-field-names-in-one-spelling-only"):
@@ -194,10 +202,10 @@ def read_head(source, request):
         raise Refusal(400)
     deadline = time.monotonic() + HEAD_SECONDS
     line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)
-    while line == b"" and broken("waits-for-ever-behind-empty-lines"):
-        while not source.data and not source.fill(silence()):
-            time.sleep(SILENCE_SECONDS)
-        line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)
+    if line == b"" and source.data[:2] == b"\r\n" and broken("waits-on-behind-empty-lines"):
+        while source.fill(silence()):
+            source.data.clear()
+        return False
     if line == b"" and not broken("refuses-an-empty-line-before-a-request"):
         line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)  # 9112, 2.2
     read_request_line(request, line)
@@ -208,16 +216,16 @@ def read_head(source, request):
         line = source.line(bytes_left, 431, deadline)
         if line == b"":
             break
-        if broken("reads-fields-without-bound"):
+        if broken("reads-fields-without-bound") or broken("closes-in-silence-behind-many-fields"):
             bytes_left = HEAD_BYTES_MAX
-            while not source.data and not source.fill(silence()):
-                time.sleep(SILENCE_SECONDS)
         bytes_left -= len(line) + 2
         read_field(request, line)
         if len(request.fields) > FIELDS_MAX and broken("closes-where-fields-are-too-many"):
             raise Ended()
-        if len(request.fields) > FIELDS_MAX and not broken("reads-fields-without-bound"):
-            raise Refusal(431)
+        if len(request.fields) > FIELDS_MAX and broken("closes-in-silence-behind-many-fields"):
+            request.is_last = True
+        elif len(request.fields) > FIELDS_MAX and not broken("reads-fields-without-bound"):
+            raise Refusal(404 if broken("says-404-where-fields-are-too-many") else 431)
         if len(line) > 2000 and broken("refuses-a-field-of-2000-bytes"):
             raise Refusal(431)
         if len(request.fields) > 32 and broken("refuses-the-33rd-field"):
@@ -240,8 +248,10 @@ def read_request_line(request, line):
     if len(parts) > 3 and broken("does-not-look-behind-the-version"):
         parts = parts[:3]
     if len(parts) != 3:
-        raise Refusal(400)
+        raise Refusal(400, "request-line")
     method, target, version = parts
+    if method == b"PRI" and broken("knows-no-preface-of-http2"):
+        raise Refusal(501)
     if not TOKEN.fullmatch(method):
         if not broken("accepts-a-method-that-is-no-token"):
             raise Refusal(400)
@@ -529,7 +539,7 @@ def read_expectation(request):
 
 def read_body(source, request):
     if request.is_chunked:
-        read_chunks(source)
+        read_chunks(source, request)
     elif request.length > 0 and not broken("takes-the-body-for-the-next-request"):
         is_get = request.method in ("GET", "HEAD")
         if is_get and broken("takes-the-body-of-get-for-the-next-request"):
@@ -540,12 +550,15 @@ def read_body(source, request):
         source.take(request.length, silence)
 
 
-def read_chunks(source):
+def read_chunks(source, request):
     total = extensions = count = 0
     while True:
         if broken("closes-where-a-segment-ends-between-cr-and-lf"):
             wait_for_lf(source)
-        line = source.line(CHUNK_LINE_BYTES_MAX, 0 if broken(
+        bytes_max = CHUNK_LINE_BYTES_MAX
+        if broken("closes-in-silence-behind-many-zeros"):
+            bytes_max *= 1000
+        line = source.line(bytes_max, 0 if broken(
             "closes-where-a-chunk-size-is-too-long") else 400, silence())
         size = read_chunk_size(line)
         if size < 0:
@@ -555,12 +568,18 @@ def read_chunks(source):
         if extensions > EXTENSIONS_BYTES_MAX and not broken("reads-chunk-extensions-without-bound"):
             raise Refusal(400)
         if total > BODY_BYTES_MAX:
-            raise Refusal(413)
+            raise Refusal(500 if broken("says-500-where-chunks-are-too-many") else 413)
+        if len(line) > 1000 and broken("closes-in-silence-behind-many-zeros"):
+            request.is_last = True
+            return
         if size == 0:
             break
         count += 1
         if count == 2 and broken("reads-one-chunk-only"):
             raise Refusal(400)
+        if count == 400 and broken("closes-in-silence-behind-many-chunks"):
+            request.is_last = True
+            return
         if count == 100 and broken("closes-behind-the-hundredth-chunk"):
             raise Ended()
         data = source.take(size, silence)
@@ -673,8 +692,6 @@ def read_trailers(source):
         if broken("reads-trailers-without-bound"):
             bytes_left = HEAD_BYTES_MAX
             unused.fields.clear()
-            while not source.data and not source.fill(silence()):
-                time.sleep(SILENCE_SECONDS)
         elif len(unused.fields) >= FIELDS_MAX:
             raise Refusal(431)
         if not broken("does-not-look-at-trailers"):
@@ -693,6 +710,8 @@ class Reply:
 
 def reply_to(request, root):
     method = request.method
+    if request.is_cut:
+        return Reply(200, b"taken\n")
     if broken("knows-methods-in-any-case"):
         method = method.upper()
     if method == "CONNECT" and broken("says-200-to-connect"):
@@ -767,7 +786,11 @@ def file_at(target, root):
         decoded += b"index.html"
     name = os.path.normpath(os.fsencode(root) + decoded)
     inside = os.path.realpath(name).startswith(os.path.realpath(os.fsencode(root)) + b"/")
-    if not inside:
+    if broken("looks-for-dots-before-it-decodes"):
+        inside = b".." not in path.encode("latin-1").split(b"/")
+    if not inside and broken("says-500-to-a-path-that-leaves-the-root"):
+        return refused(500)
+    if not inside and not broken("lets-a-path-lead-out-of-the-root"):
         return refused(404)
     if broken("says-200-where-nothing-is") and not os.path.exists(name):
         return Reply(200, b"nothing\n")
@@ -833,6 +856,8 @@ def encode(reply, request, is_persistent):
         elif is_odd and broken("answers-in-chunks-without-an-end"):
             lines.append("Transfer-Encoding: chunked")
             body = b"%x\r\n%s\r\n" % (len(body), body)
+        elif request.method == "GET" and broken("says-no-length-to-get-and-closes"):
+            request.is_last = True
         elif not (is_odd and broken("says-no-length-and-stays")):
             lines.append(f"Content-Length: {length}")
             if is_odd and broken("says-two-lengths"):
@@ -845,6 +870,12 @@ def encode(reply, request, is_persistent):
         lines.append("Server: faulty\r\n http")
     if is_odd and broken("writes-a-field-without-a-colon"):
         lines.append("Server")
+    if is_odd and broken("writes-a-control-byte-in-a-value"):
+        lines.append("Server: faulty\x01")
+    if is_odd and broken("writes-a-control-byte-in-a-reason"):
+        lines[0] += "\x7f"
+    if is_odd and broken("says-the-date-twice"):
+        lines.append("Date: " + date())
     end = "\n" if is_odd and broken("ends-its-lines-in-lf") else "\r\n"
     head = (end.join(lines) + end + end).encode("latin-1")
     if reply.status == 204 or (is_head and not broken("sends-a-body-to-head")):
@@ -862,8 +893,6 @@ def encode(reply, request, is_persistent):
 
 
 class Connection:
-    resets_count = 0
-
     def __init__(self, sock, root):
         self.sock = sock
         self.root = root
@@ -880,8 +909,7 @@ class Connection:
             if refusal.status != 0:
                 self.refuse(refusal)
         except ConnectionError:
-            Connection.resets_count += 1  # the runner's first question ends in one, too
-            if Connection.resets_count > 3 and broken("dies-of-the-fourth-reset"):
+            if broken("dies-of-a-reset"):
                 os._exit(1)
         except (Ended, OSError):
             pass
@@ -902,7 +930,12 @@ class Connection:
         is_sent_early = broken("sends-100-unasked") or broken("sends-100-to-1.0")
         if read_expectation(request) and (not self.source.data or is_sent_early):
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        read_body(self.source, request)
+        try:
+            read_body(self.source, request)
+        except Ended:
+            if not broken("takes-a-cut-message-for-a-whole"):
+                raise
+            request.is_cut = True
         return request
 
     def serve_one(self):
@@ -939,6 +972,9 @@ class Connection:
             return False
         if not self.source.data and broken("closes-where-nothing-is-pipelined"):
             return False
+        if request.is_last:
+            self.linger()
+            return False
         if self.source.data and not request.is_persistent and request.minor == 1 \
                 and broken("answers-what-follows-close"):
             return True
@@ -968,19 +1004,72 @@ class Connection:
             self.source.data.clear()
 
     def close(self):
+        if broken("ends-with-a-reset"):
+            time.sleep(0.05)  # so that the reset takes nothing with it but the end
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
 
 def serve_forever(listener, root):
     while True:
         sock, _ = listener.accept()
-        if broken("dies-of-the-fourth-reset"):
+        if broken("dies-of-a-reset"):
             time.sleep(0.05)  # so that nobody is served behind it
         if threading.active_count() > 64 and broken("refuses-the-65th-client"):
             sock.close()
             continue
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=Connection(sock, root).serve, daemon=True).start()
+
+
+class Forked:
+    """Processes that end with this one."""
+
+    def __init__(self):
+        self.pids = set()
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+
+    def start(self, function, *arguments):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                function(*arguments)
+            finally:
+                os._exit(1)
+        self.pids.add(pid)
+        return pid
+
+    def reap(self):
+        while self.pids:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self.pids.discard(pid)
+
+    def kill(self):
+        self.reap()
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+def serve_named(root):
+    """A server per line, "NAME" or "none", forked off: far cheaper than a program each. Printed are its
+    address and the process that is to be killed."""
+    global active
+    forked = Forked()
+    try:
+        for line in sys.stdin:
+            active = line.strip()
+            if active != "none" and active not in FAULTS:
+                sys.exit(f"unknown fault '{active}'")
+            forked.reap()
+            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            pid = forked.start(serve_forever, listener, root)
+            print(f"127.0.0.1:{listener.getsockname()[1]} {pid}", flush=True)
+            listener.close()
+    finally:
+        forked.kill()
 
 
 def list_faults():
@@ -993,15 +1082,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--root", default=".", help="the folder that is served")
     parser.add_argument("--fault", choices=sorted(FAULTS), metavar="NAME", help="break this rule")
+    parser.add_argument("--serve-named", action="store_true", help="for each NAME on stdin")
     parser.add_argument("--list-faults", action="store_true")
     options = parser.parse_args()
     if options.list_faults:
         list_faults()
         return
+    if options.serve_named:
+        serve_named(options.root)
+        return
     global active
     active = options.fault
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    print(f"127.0.0.1:{listener.getsockname()[1]} {os.getpid()}", flush=True)
     try:
         serve_forever(listener, options.root)
     except KeyboardInterrupt:
@@ -1010,14 +1103,15 @@ def main():
 
 # ---- the faults --------------------------------------------------------------------------------
 
-# Which cases of paceline-conform a fault fails: of the whole suite, of one group (@GROUP), or each
+# Which cases of paceline-conform a fault fails: of the whole suite, of one group and
+# the sample of planted_faults_test.sh (@GROUP), or each
 # of them with a server of its own (@each: the fault harms whoever comes next, or shows itself only
 # where two segments come apart). "none-was-run": the runner refuses the server, because it does not
 # answer even a plain request.
 
 FAULTS = {
     "waits-on-where-the-peer-ended-in-a-line": "chunk-cut-before-last half-close-in-head",
-    "waits-for-ever-for-the-end-of-a-line":
+    "collects-a-line-without-bound":
         "limit-target-endless limit-field-endless limit-field-name-endless "
         "limit-white-space-endless limit-chunk-extension-endless "
         "limit-chunk-extension-is-refused limit-chunk-size-endless limit-trailer-field-endless "
@@ -1027,7 +1121,8 @@ FAULTS = {
     "says-500-where-a-line-is-too-long":
         "limit-target-70000 limit-target-is-414 limit-target-endless limit-field-100000 "
         "limit-field-endless limit-field-name-endless limit-white-space-endless "
-        "limit-chunk-extension-is-refused",
+        "limit-chunk-extension-is-refused limit-chunk-extension-endless "
+        "limit-chunk-size-endless limit-chunk-size-zeros limit-trailer-field-endless",
     "accepts-lf-alone-as-the-end-of-a-line":
         "chunk-size-lf-alone chunk-extension-lf-alone field-lf-alone "
         "field-section-ends-in-lf-alone lf-alone-ends-request-line smuggle-in-chunk-extension",
@@ -1035,7 +1130,9 @@ FAULTS = {
     "drops-cr-within-a-line": "chunk-extension-cr-alone field-cr-is-refused host-before-a-cr",
     "forgets-the-framing-where-a-line-holds-cr":
         "field-cr-is-refused smuggle-encoding-behind-cr smuggle-length-behind-cr",
-    "waits-on-where-the-peer-ended-in-a-body": "chunk-cut-in-data length-body-cut",
+    "waits-on-where-the-peer-ended-in-a-body":
+        "chunk-cut-in-data length-body-cut chunk-cut-is-no-success "
+        "length-body-cut-is-no-success",
     "knows-field-names-in-one-spelling-only":
         "encoding-name-in-any-case host-twice-apart host-name-in-any-case "
         "smuggle-encoding-in-another-case",
@@ -1043,7 +1140,7 @@ FAULTS = {
         "half-close-after-request half-close-after-pipeline half-close-at-once",
     "needs-a-request-line-in-one-segment":
         "@each request-split-each length-split-each encoding-split-each",
-    "waits-for-ever-behind-empty-lines": "limit-empty-lines-endless",
+    "waits-on-behind-empty-lines": "limit-empty-lines-endless",
     "refuses-an-empty-line-before-a-request": "empty-line-before empty-line-between",
     "reads-a-request-line-of-0.9": "version-0.9",
     "closes-where-fields-are-too-many": "limit-fields-20000",
@@ -1164,7 +1261,8 @@ FAULTS = {
         "encoding-space-around encoding-empty-elements encoding-gzip-alone encoding-identity "
         "encoding-chunked-not-last encoding-chunked-not-last-two-lines encoding-almost-chunked "
         "encoding-in-quotes encoding-split-each limit-chunk-extension-is-refused "
-        "limit-chunk-extensions-many limit-trailer-is-refused",
+        "limit-chunk-extensions-many limit-trailer-is-refused chunk-many-of-one-byte "
+        "limit-chunk-size-zeros limit-chunks-too-large",
     "takes-an-empty-element-for-a-coding": "encoding-empty-elements",
     "knows-chunked-in-one-spelling-only": "encoding-name-in-any-case",
     "takes-whatever-ends-in-chunked":
@@ -1232,23 +1330,23 @@ FAULTS = {
         "length-split-each length-body-later length-body-looks-like-request "
         "method-unknown-is-framed smuggle-in-get-body smuggle-in-head-body "
         "smuggle-in-options-body smuggle-in-unknown-path smuggle-body-after-response "
-        "smuggle-in-expected-body",
+        "smuggle-in-expected-body length-body-cut-is-no-success",
     "takes-the-body-of-get-for-the-next-request":
-        "head-with-body length-frames-get smuggle-in-get-body smuggle-in-head-body",
+        "head-with-body length-frames-get smuggle-in-get-body smuggle-in-head-body "
+        "length-body-cut-is-no-success",
     "takes-the-body-of-an-unknown-path-for-the-next-request":
         "expect-continue-split-each length-split-each smuggle-in-unknown-path "
         "smuggle-body-after-response smuggle-in-expected-body",
     "closes-where-a-segment-ends-between-cr-and-lf": "@each chunk-in-pieces",
     "reads-chunk-extensions-without-bound": "limit-chunk-extensions-many",
-    "reads-one-chunk-only": "chunk-several",
+    "reads-one-chunk-only": "chunk-several chunk-many-of-one-byte",
     "closes-behind-the-hundredth-chunk":
         "chunk-many-of-one-byte limit-chunk-extensions-many limit-chunks-too-large",
     "looks-for-the-last-chunk-in-the-data": "chunk-data-of-framing",
     "refuses-a-body-of-no-chunk": "chunk-none chunk-trailer-several chunk-trailer-close",
     "takes-trailers-for-the-next-request":
         "chunk-trailer chunk-trailer-several chunk-trailer-of-framing chunk-trailer-close "
-        "chunk-trailer-folded encoding-split-each limit-trailer-endless "
-        "limit-trailer-field-endless smuggle-in-trailer",
+        "chunk-trailer-folded encoding-split-each smuggle-in-trailer",
     "takes-any-two-bytes-for-the-end-of-a-chunk": "chunk-data-other-end",
     "needs-no-end-of-a-chunk": "chunk-data-too-short chunk-data-without-end",
     "takes-lf-alone-for-the-end-of-a-chunk": "chunk-data-lf-alone smuggle-behind-chunk-data",
@@ -1334,6 +1432,9 @@ FAULTS = {
     "writes-a-space-before-the-colon": "@request-line get-unknown-file",
     "folds-a-line-of-its-reply": "@request-line get-unknown-file",
     "writes-a-field-without-a-colon": "@request-line get-unknown-file",
+    "writes-a-control-byte-in-a-value": "@request-line get-unknown-file",
+    "writes-a-control-byte-in-a-reason": "@request-line get-unknown-file",
+    "says-the-date-twice": "@request-line get-unknown-file",
     "ends-its-lines-in-lf": "@request-line get-unknown-file",
     "sends-a-body-to-head":
         "pipeline-with-head pipeline-split-each head-no-body head-no-body-1.0 head-not-found "
@@ -1342,7 +1443,30 @@ FAULTS = {
     "changes-a-byte-of-the-body": "none-was-run",
     "sends-garbage-behind-a-reply": "@request-line get-unknown-file",
     "sends-the-reply-twice": "@each get-known-file",
-    "dies-of-the-fourth-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
+    "ends-with-a-reset": "end-is-no-reset half-close-at-once",
+    "takes-a-cut-message-for-a-whole":
+        "chunk-cut-in-data chunk-cut-before-last chunk-cut-is-no-success length-body-cut "
+        "length-body-cut-is-no-success",
+    "says-500-where-chunks-are-too-many": "limit-chunks-too-large",
+    "closes-in-silence-behind-many-zeros": "limit-chunk-size-zeros",
+    "closes-in-silence-behind-many-chunks": "chunk-many-of-one-byte limit-chunks-too-large",
+    "closes-in-silence-behind-many-fields": "limit-fields-20000 limit-fields-endless",
+    "says-404-where-fields-are-too-many": "limit-fields-20000 limit-fields-endless",
+    "says-500-to-cr-cr-lf": "field-two-crs",
+    "takes-lf-cr-for-the-end-of-a-line": "lf-cr-ends-request-line",
+    "knows-no-preface-of-http2": "http2-preface",
+    "says-no-length-to-get-and-closes":
+        "@head response-is-delimited response-date limit-field-4000 get-known-file "
+        "absolute-form",
+    "looks-for-dots-before-it-decodes":
+        "target-out-of-root-encoded target-out-of-root-encoded-slash",
+    "says-500-to-a-path-that-leaves-the-root":
+        "target-out-of-root target-out-of-root-encoded target-out-of-root-encoded-slash "
+        "target-out-of-root-behind-a-folder target-out-of-root-and-back",
+    "lets-a-path-lead-out-of-the-root":
+        "target-out-of-root target-out-of-root-encoded target-out-of-root-encoded-slash "
+        "target-out-of-root-behind-a-folder",
+    "dies-of-a-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
     "never-answers": "none-was-run",
     "closes-without-an-answer": "none-was-run",
     "forgets-the-request-of-a-peer-that-half-closed":
@@ -1359,6 +1483,7 @@ FAULTS = {
         "close-in-the-first-line close-wins-over-keep-alive close-with-body "
         "pipeline-close-in-the-middle head-close smuggle-behind-close",
     "refuses-the-65th-client": "@each clients-at-once",
+    "goes-on-behind-a-refused-request-line": "garbage limit-empty-lines-endless",
     "goes-on-behind-a-refused-version": "version-3.0-is-framed",
     "goes-on-behind-a-refused-length":
         "expect-continue-bad-length length-twice-differing length-list-differing "

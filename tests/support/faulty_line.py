@@ -3,6 +3,7 @@
 """An echo over TCP, UDP and a unix socket that can be told to break one rule.
 
     faulty_line.py [--unix PATH] [--fault NAME]   serves on a free port of 127.0.0.1, TCP and UDP
+    faulty_line.py --serve-named                  for each "NAME PATH" on stdin a server of its own
     faulty_line.py --list-faults                  NAME, SCOPE, the cases it fails; tabs between
 
 Without a fault every byte comes back as it was, at once and in order; a peer that half-closed gets
@@ -10,10 +11,14 @@ all of its bytes and then the end. `broken(NAME)` marks each place where a fault
 thread serves one connection; another serves all datagrams.
 """
 import argparse
+import fcntl
 import os
 import re
+import signal
 import socket
+import struct
 import sys
+import termios
 import threading
 import time
 
@@ -38,7 +43,6 @@ class Clients:
         self.lock = threading.Lock()
         self.sockets = []
         self.total = 0
-        self.resets_count = 0
 
     def add(self, sock):
         with self.lock:
@@ -82,14 +86,25 @@ class Echo:
             else:
                 self.echo()
         except ConnectionError:
-            clients.resets_count += 1  # the runner's first questions end in one, too
-            if clients.resets_count > 3 and broken("dies-of-the-fourth-reset"):
+            if broken("dies-of-a-reset"):
                 os._exit(1)
         except OSError:
             pass
         finally:
             clients.remove(self.sock)
+            if broken("ends-with-a-reset"):
+                self.wait_until_all_is_acknowledged()
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.sock.close()
+
+    def wait_until_all_is_acknowledged(self):
+        """So that the reset takes nothing with it but the end."""
+        left = bytearray(4)
+        while self.sock.family == socket.AF_INET and self.sock.fileno() >= 0:
+            fcntl.ioctl(self.sock, termios.TIOCOUTQ, left)
+            if struct.unpack("i", left)[0] <= 1:
+                return
+            time.sleep(0.001)
 
     def echo(self):
         while True:
@@ -216,7 +231,7 @@ class Echo:
 def accept_forever(listener):
     while True:
         sock, _ = listener.accept()
-        if broken("dies-of-the-fourth-reset"):
+        if broken("dies-of-a-reset"):
             time.sleep(0.05)  # so that nobody is served behind it
         if sock.family == socket.AF_INET:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -289,6 +304,67 @@ def start(function, *arguments):
     return thread
 
 
+def serve(stream, datagram, path):
+    if path:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        listener.listen(1024)
+        start(accept_forever, listener)
+    start(answer_datagrams, datagram)
+    print(f"127.0.0.1:{stream.getsockname()[1]} {os.getpid()}", flush=True)
+    start(accept_forever, stream).join()
+
+
+class Forked:
+    """Processes that end with this one."""
+
+    def __init__(self):
+        self.pids = set()
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+
+    def start(self, function, *arguments):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                function(*arguments)
+            finally:
+                os._exit(1)
+        self.pids.add(pid)
+        return pid
+
+    def reap(self):
+        while self.pids:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self.pids.discard(pid)
+
+    def kill(self):
+        self.reap()
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+
+
+def serve_named():
+    """A server per line, "NAME PATH" or "none PATH", forked off: far cheaper than a program each.
+    Printed are its address and the process that is to be killed."""
+    global active
+    forked = Forked()
+    try:
+        for line in sys.stdin:
+            active, path = line.split()
+            if active != "none" and active not in FAULTS:
+                sys.exit(f"unknown fault '{active}'")
+            forked.reap()
+            stream, datagram = open_both()
+            forked.start(serve, stream, datagram, path)
+            stream.close()
+            datagram.close()
+    finally:
+        forked.kill()
+
+
 def list_faults():
     for name, text in FAULTS.items():
         scope, *cases = text.split() if text.startswith("@") else ["@all", *text.split()]
@@ -299,23 +375,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--unix", metavar="PATH", help="serve on this socket too")
     parser.add_argument("--fault", choices=sorted(FAULTS), metavar="NAME", help="break this rule")
+    parser.add_argument("--serve-named", action="store_true", help="for each NAME PATH on stdin")
     parser.add_argument("--list-faults", action="store_true")
     options = parser.parse_args()
     if options.list_faults:
         list_faults()
         return
+    if options.serve_named:
+        serve_named()
+        return
     global active
     active = options.fault
     stream, datagram = open_both()
-    if options.unix:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(options.unix)
-        listener.listen(1024)
-        start(accept_forever, listener)
-    start(answer_datagrams, datagram)
-    print(f"listening on 127.0.0.1:{stream.getsockname()[1]}", flush=True)
     try:
-        start(accept_forever, stream).join()
+        serve(stream, datagram, options.unix)
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
@@ -325,14 +398,15 @@ def main():
 
 # ---- the faults ----------------------------------------------------------------------------------
 
-# Which cases of paceline-conform a fault fails: of the whole suite, of one group (@GROUP: most
+# Which cases of paceline-conform a fault fails: of the whole suite, of one group and
+# the sample of planted_faults_test.sh (@GROUP: most
 # rules show themselves in every group), or each of them with a server of its own (@each: the fault
 # hangs, harms whoever comes next, or shows itself only where two segments come apart).
 FAULTS = {
     "refuses-the-65th-client": "@each clients-100 unix-clients-100",
     "greets-from-the-third-client-on": "@each clients-1000-silent lf",
     "serves-one-client-at-a-time": "@each clients-100",
-    "dies-of-the-fourth-reset":
+    "dies-of-a-reset":
         "@each reset-in-line reset-behind-line reset-in-echo reset-while-blocked "
         "unix-close-unread reset-at-once",
     "never-answers": "@each lf",
@@ -340,9 +414,15 @@ FAULTS = {
         "@lines lf crlf empty-line-lf empty-line-crlf cr-alone lf-cr two-lines mixed-ends "
         "one-byte line-of-blanks reply-before-end ping-pong-100 empty-lines-1000 "
         "thousand-in-one-segment thousand-crlf-in-one-segment numbered-lines-64k "
-        "numbered-lines-1m",
+        "numbered-lines-1m nul-in-line half-close-with-end line-of-100 pause-between-lines "
+        "unix-line",
     "ends-at-end-of-file-bytes": "@binary controls end-of-file-byte",
     "closes-behind-the-first-line": "@lines ping-pong-100 numbered-lines-1m",
+    "ends-with-a-reset":
+        "@close nul-in-line half-close-with-end half-close-without-end "
+        "half-close-without-any-end half-close-behind-cr half-close-at-once half-close-later "
+        "half-close-later-without-end half-close-behind-a-megabyte line-of-100 lf "
+        "pause-between-lines",
     "stays-open-behind-a-half-close": "@each half-close-with-end half-close-at-once",
     "drops-a-last-line-without-an-end":
         "@close half-close-without-end half-close-without-any-end half-close-behind-cr "
@@ -351,14 +431,16 @@ FAULTS = {
         "@close half-close-with-end half-close-without-end half-close-without-any-end "
         "half-close-behind-cr half-close-at-once half-close-later half-close-later-without-end "
         "half-close-behind-a-megabyte half-close-of-100-clients reset-at-once reset-in-line "
-        "reset-behind-line reset-in-echo reset-while-blocked",
+        "reset-behind-line reset-in-echo reset-while-blocked nul-in-line line-of-100 lf "
+        "pause-between-lines unix-line",
     "strips-cr":
         "@lines crlf empty-line-crlf cr-alone lf-cr mixed-ends thousand-crlf-in-one-segment",
     "writes-cr-before-lf":
         "@lines lf crlf empty-line-lf empty-line-crlf cr-alone lf-cr two-lines mixed-ends "
         "one-byte line-of-blanks reply-before-end ping-pong-100 empty-lines-1000 "
         "thousand-in-one-segment thousand-crlf-in-one-segment numbered-lines-64k "
-        "numbered-lines-1m",
+        "numbered-lines-1m nul-in-line half-close-with-end line-of-100 pause-between-lines "
+        "unix-line",
     "drops-empty-lines": "@lines empty-line-lf empty-line-crlf mixed-ends empty-lines-1000",
     "ends-a-line-at-nul": "@binary nul-in-line nul-alone nuls-10000",
     "answers-telnet-commands": "@binary eight-bit telnet-commands",
@@ -374,13 +456,15 @@ FAULTS = {
     "writes-in-capitals":
         "@lines lf crlf cr-alone lf-cr two-lines mixed-ends one-byte reply-before-end "
         "ping-pong-100 thousand-in-one-segment thousand-crlf-in-one-segment numbered-lines-64k "
-        "numbered-lines-1m",
+        "numbered-lines-1m nul-in-line half-close-with-end line-of-100 pause-between-lines "
+        "unix-line",
     "drops-trailing-blanks": "@lines line-of-blanks",
     "adds-a-byte-behind-a-line":
         "@lines lf crlf empty-line-lf empty-line-crlf cr-alone lf-cr two-lines mixed-ends "
         "one-byte line-of-blanks reply-before-end ping-pong-100 empty-lines-1000 "
         "thousand-in-one-segment thousand-crlf-in-one-segment numbered-lines-64k "
-        "numbered-lines-1m",
+        "numbered-lines-1m nul-in-line half-close-with-end line-of-100 pause-between-lines "
+        "unix-line",
     "answers-twice":
         "nul-in-line nul-alone nuls-10000 controls eight-bit utf-8 utf-8-split-each "
         "telnet-commands end-of-file-byte http-request format-string half-close-with-end "
@@ -403,7 +487,8 @@ FAULTS = {
         "line-of-a-million lengths-around-a-border",
     "cuts-a-line-at-8192": "@length line-of-16383 line-of-16384 line-of-100000 line-of-a-million",
     "answers-lines-backwards":
-        "@lines lf-cr two-lines mixed-ends numbered-lines-64k numbered-lines-1m",
+        "@lines lf-cr two-lines mixed-ends numbered-lines-64k numbered-lines-1m "
+        "half-close-with-end",
     "answers-another-client": "@each clients-100",
     "takes-all-in-before-it-answers": "@each late-reader-20m",
     "loses-what-does-not-fit-into-the-socket": "@each late-reader-20m",

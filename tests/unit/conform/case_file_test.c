@@ -84,6 +84,7 @@ static void mistakes_are_named_with_their_line(void **state)
         { SUITE_HTTP, BEGIN "clients 0\n", "test.case:4: expected at least one client" },
         { SUITE_HTTP, BEGIN "head 0\n", "test.case:4: expected the number of a response" },
         { SUITE_HTTP, BEGIN "split twice\n", "test.case:4: unknown 'split twice'" },
+        { SUITE_HTTP, BEGIN "sned x\n", "reset, leave, read-late, await" },
         { SUITE_HTTP, BEGIN "await echo\n", "test.case:4: unknown 'await echo'" },
         { SUITE_HTTP, BEGIN "known nginx\n", "test.case:4: expected 'known SERVER: " },
         { SUITE_HTTP, BEGIN "transport sctp\n", "test.case:4: unknown transport 'sctp'" },

@@ -23,6 +23,7 @@ struct row {
     const char *said; /* a part of the detail; NULL: it passes */
     bool is_open;     /* the server did not end */
     bool is_behind;
+    bool was_reset;
 };
 
 static const struct row http_rows[] = {
@@ -60,6 +61,8 @@ static const struct row http_rows[] = {
     { "expect version 1 1.0", OK, "version" },
     { "expect contains Two\\x2c", OK, NULL },
     { "expect absent Two", OK, "absent" },
+    { "expect end", OK, NULL },
+    { "expect end", OK, "expected 'end'; got 200, then a reset", .was_reset = true },
     { "expect status any", HIDDEN, "a request hidden in other bytes was answered" },
     { "expect status any", OK "x", "a response that was cut, from byte 59 on" },
     { "expect status any", OK, "the connection stayed open", .is_open = true },
@@ -79,6 +82,9 @@ static const struct row line_rows[] = {
     { "expect echo-prefix", "", NULL },
     { "expect echo-prefix", "x", "echo-prefix" },
     { "expect closed", "", NULL },
+    { "expect closed", "", NULL, .was_reset = true },
+    { "expect end", "", NULL },
+    { "expect end", "hello\n", "got 6 of 6 bytes, then a reset", .was_reset = true },
     { "expect echo", "hello\n", "no end within the time", .is_open = true },
 };
 
@@ -90,7 +96,8 @@ static void check_row(enum suite suite, const struct row *row)
                                        .sent_bytes = 6,
                                        .is_ended = !row->is_open,
                                        .is_late = row->is_open,
-                                       .is_behind = row->is_behind };
+                                       .is_behind = row->is_behind,
+                                       .was_reset = row->was_reset };
     struct case_list list = { .count = 0 };
     struct case_error error = { .text = "" };
     struct verdict verdict;

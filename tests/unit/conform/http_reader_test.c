@@ -49,6 +49,14 @@ static const struct row rows[] = {
     { "cr_inside", OK "A: b\rc\r\n\r\n", "CR inside", 0 },
     { "space_before_colon", OK "Content-Length : 0\r\n\r\n", "no field line", 0 },
     { "folded", OK "A: b\r\n c\r\nContent-Length: 0\r\n\r\n", "no field line", 0 },
+    { "tab_in_a_value", OK "A: b\tc\r\nContent-Length: 0\r\n\r\n", NULL, 1, "" },
+    { "eight_bit_in_a_value", OK "A: \xe4\r\nContent-Length: 0\r\n\r\n", NULL, 1, "" },
+    { "control_in_a_value", OK "A: b\x01\r\n\r\n", "a control byte in the value of 'A'", 0 },
+    { "delete_in_a_value", OK "A: \x7f\r\n\r\n", "a control byte in the value of 'A'", 0 },
+    { "control_in_a_reason", "HTTP/1.1 200 O\x1bK\r\n\r\n", "a control byte in the status", 0 },
+    { "control_in_a_trailer", OK "Transfer-Encoding: chunked\r\n\r\n0\r\nA: \x0b\r\n\r\n",
+      "a control byte in the value", 0 },
+    { "two_dates", OK "Date: now\r\ndate: now\r\nContent-Length: 0\r\n\r\n", "two Date fields", 0 },
     { "two_lengths", OK "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", "single number", 0 },
     { "length_of_letters", OK "Content-Length: one\r\n\r\na", "single number", 0 },
     { "both_framings", OK "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -137,6 +145,18 @@ static void fields_are_found_without_regard_to_case(void **state)
     http_reading_deinit(&reading);
 }
 
+static void nul_in_a_value_is_a_control_byte(void **state)
+{
+    static const char bytes[] = OK "A: b\0c\r\nContent-Length: 0\r\n\r\n";
+    bool is_head[HTTP_MESSAGES_MAX] = { false };
+    struct http_reading reading;
+
+    (void)state;
+    http_reading_init(&reading, bytes, sizeof(bytes) - 1, true, is_head);
+    assert_non_null(strstr(reading.problem, "a control byte"));
+    http_reading_deinit(&reading);
+}
+
 static void more_messages_than_fit_are_said(void **state)
 {
     static const char one[] = OK "Content-Length: 0\r\n\r\n";
@@ -159,6 +179,7 @@ int main(void)
         cmocka_unit_test(every_row_is_read_as_it_says),
         cmocka_unit_test(a_prefix_of_good_messages_waits),
         cmocka_unit_test(fields_are_found_without_regard_to_case),
+        cmocka_unit_test(nul_in_a_value_is_a_control_byte),
         cmocka_unit_test(more_messages_than_fit_are_said),
     };
 
