@@ -210,12 +210,16 @@ static int check_upstream(const struct pl_upstream_settings *upstreams, uint32_t
 int pl_settings_check_upstreams(const struct pl_settings *settings, const char *source,
                                 struct pl_error *error)
 {
+    const struct pl_upstream_settings *upstreams = settings->upstreams.items;
+    char place[320];
     int err = 0;
 
-    if (settings->upstreams.count > PL_UPSTREAMS_MAX)
-        return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: more than %d upstreams", source,
+    if (settings->upstreams.count > PL_UPSTREAMS_MAX) {
+        pl_settings_name_place(upstreams[PL_UPSTREAMS_MAX].place, source, place, sizeof(place));
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: more than %d upstreams", place,
                             PL_UPSTREAMS_MAX);
+    }
     for (uint32_t i = 0; i < settings->upstreams.count && err == 0; i++)
-        err = check_upstream(settings->upstreams.items, i, source, error);
+        err = check_upstream(upstreams, i, source, error);
     return err;
 }

@@ -2,7 +2,9 @@
 /* Calls: what an exchange is and how it ends. */
 #include "relay.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static void a_call_is_answered_and_its_connection_used_again(void **state)
@@ -70,6 +72,72 @@ static void a_call_can_be_cancelled_at_any_stage(void **state)
     stop();
 }
 
+/* In every stage of a connection's life: waiting, connecting, sent, and just as it is answered. */
+static void a_call_cancelled_at_any_moment_ends_once(void **state)
+{
+    enum { CALLS = 300 };
+    static struct asked asked[CALLS];
+    static struct pl_upstream_ticket tickets[CALLS];
+
+    (void)state;
+    start_with(", pool: {max: 3}, eject: {failures: 0}");
+    for (int i = 0; i < CALLS; i++) {
+        begin(&asked[i], i % 3 == 0 ? "close\n" : "echo x\n", &tickets[i]);
+        if (i % 2 == 0)
+            pl_upstream_cancel(&tickets[i]);
+        if (i % 5 == 0 && i >= 10)
+            pl_upstream_cancel(&tickets[i - 10]);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        await(&asked[i]);
+        if (i % 2 != 0 && i % 3 != 0 && i % 5 != 0)
+            assert_int_equal(asked[i].outcome, PL_UPSTREAM_REPLIED);
+    }
+    expect_reply("echo still\n", "still\n");
+    assert_true(backend.open_max <= 3);
+    stop();
+}
+
+static void a_request_is_sent_again_only_if_it_may_be(void **state)
+{
+    (void)state;
+    start_with(", eject: {failures: 0}");
+    expect_reply("echo one\n", "one\n");
+    expect_outcome("close\n", PL_UPSTREAM_CLOSED); /* reused, and not idempotent */
+    assert_int_equal(COUNT(retries), 0);
+    assert_int_equal(backend.requests, 2);
+    expect_reply("echo one\n", "one\n");
+    assert_int_equal(ask_idempotent("close\n"), PL_UPSTREAM_CLOSED);
+    assert_int_equal(COUNT(retries), 1);
+    assert_int_equal(backend.requests, 5); /* twice, and no third time */
+    assert_int_equal(ask_idempotent("close\n"), PL_UPSTREAM_CLOSED);
+    assert_int_equal(COUNT(retries), 1); /* a new connection that closes is the server's fault */
+    stop();
+}
+
+static void a_request_may_be_a_mebibyte_and_no_more(void **state)
+{
+    static char text[1024 * 1024 + 1];
+    static struct asked asked;
+    struct pl_upstream_call settings = { .request = { .bytes = text, .length = sizeof(text) },
+                                         .framer = frame_line,
+                                         .done = note,
+                                         .context = &asked };
+
+    (void)state;
+    start_with(", timeouts: {first_byte: 100ms}, eject: {failures: 0}");
+    memset(text, 'x', sizeof(text));
+    assert_int_equal(pl_upstream_call(upstream, &settings, NULL), -EMSGSIZE);
+    settings.request.length = sizeof(text) - 1;
+    memcpy(text, "silent\n", 7); /* the backend hears all of it and answers nothing */
+    memset(&asked, 0, sizeof(asked));
+    sem_init(&asked.is_done, 0, 0);
+    assert_int_equal(pl_upstream_call(upstream, &settings, NULL), 0);
+    await(&asked);
+    assert_int_equal(asked.outcome, PL_UPSTREAM_FIRST_BYTE_TIMEOUT);
+    stop();
+}
+
 /* ---- a callback that asks again ---- */
 
 #define AGAIN_MAX 2000
@@ -126,6 +194,9 @@ static void a_callback_that_asks_again_needs_no_stack(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_call_cancelled_at_any_moment_ends_once),
+    cmocka_unit_test(a_request_is_sent_again_only_if_it_may_be),
+    cmocka_unit_test(a_request_may_be_a_mebibyte_and_no_more),
     cmocka_unit_test(a_callback_that_asks_again_needs_no_stack),
     cmocka_unit_test(a_call_is_answered_and_its_connection_used_again),
     cmocka_unit_test(failures_have_names_of_their_own),

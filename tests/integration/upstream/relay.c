@@ -175,6 +175,21 @@ enum pl_upstream_outcome ask(const char *text, char *reply)
     return asked.outcome;
 }
 
+enum pl_upstream_outcome ask_idempotent(const char *text)
+{
+    struct asked asked = { .count = 0 };
+    const struct pl_upstream_call settings = { .request = pl_view_of(text),
+                                               .framer = frame_line,
+                                               .done = note,
+                                               .context = &asked,
+                                               .is_idempotent = true };
+
+    sem_init(&asked.is_done, 0, 0);
+    assert_int_equal(pl_upstream_call(upstream, &settings, NULL), 0);
+    await(&asked);
+    return asked.outcome;
+}
+
 void expect_outcome(const char *text, enum pl_upstream_outcome outcome)
 {
     char reply[4096];

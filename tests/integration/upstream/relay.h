@@ -41,6 +41,7 @@ void begin(struct asked *asked, const char *text, struct pl_upstream_ticket *tic
 /* Waits for its end, and that there was one only. */
 void await(struct asked *asked);
 enum pl_upstream_outcome ask(const char *text, char *reply);
+enum pl_upstream_outcome ask_idempotent(const char *text);
 void expect_outcome(const char *text, enum pl_upstream_outcome outcome);
 void expect_reply(const char *text, const char *expected);
 
