@@ -113,6 +113,12 @@ static void set_limits(struct pl_server *server)
     uint32_t wanted = server->settings.limits.connections;
 
     server->quota.max = wanted < available ? wanted : available;
+    if (usable <= 2 * reserved)
+        PL_LOG(
+            PL_LOG_WARNING,
+            "the limit of descriptors (ulimit -n) is %u, and upstreams and the server itself may "
+            "need %u: clients get half of it",
+            usable, reserved);
     if (wanted != UINT32_MAX && wanted > available)
         PL_LOG(PL_LOG_WARNING,
                "limits.connections: %u, but the limit of descriptors (ulimit -n) allows %u", wanted,

@@ -173,7 +173,7 @@ static int check_upstream_server(const char *text, const char *place, const char
     if (pl_resolver_is_name(text))
         return 0;
     if (pl_address_parse(text, &address, &detail) < 0 || address.is_datagram ||
-        pl_address_port(&address) == 0)
+        pl_address_port(&address) == 0 || (strncmp(text, "unix:", 5) == 0 && text[5] != '/'))
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: upstream %s: servers: '%s' is no address to connect to; expected "
                             "NAME:PORT, ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH",

@@ -26,19 +26,25 @@ static void on_resolved(const struct pl_address *addresses, uint32_t count, cons
 {
     struct pl_upstream *upstream = context;
     struct pl_upstream_server *server = &upstream->servers[number];
+    bool was_unresolvable;
 
-    /* Addresses that were good stay until there are better ones. */
-    if (count == 0) {
-        PL_LOG_RATED(PL_LOG_WARNING, "upstream %s: %s cannot be resolved: %s",
-                     upstream->settings->name, server->text, error);
-        return;
-    }
     pthread_mutex_lock(&upstream->lock);
-    memcpy(server->addresses, addresses, count * sizeof(*addresses));
-    server->addresses_count = count;
+    was_unresolvable = server->is_unresolvable;
+    server->is_unresolvable = count == 0;
+    /* Addresses that were good stay until there are better ones. */
+    if (count > 0) {
+        memcpy(server->addresses, addresses, count * sizeof(*addresses));
+        server->addresses_count = count;
+    }
+    upstream->has_new_addresses = true;
     pthread_mutex_unlock(&upstream->lock);
-    pl_upstream_close_unfit(upstream, server);
-    /* The line is served on its turn: this thread holds the resolver's lock. */
+    if (count == 0 && !was_unresolvable)
+        PL_LOG(PL_LOG_WARNING, "upstream %s: %s cannot be resolved: %s; asked for again and again",
+               upstream->settings->name, server->text, error);
+    if (count > 0 && was_unresolvable)
+        PL_LOG(PL_LOG_INFO, "upstream %s: %s is resolved again", upstream->settings->name,
+               server->text);
+    /* The rest is done on its turn: this thread holds the resolver's lock. */
     pl_upstream_keeper_hasten(upstream, pl_clock_ms());
 }
 

@@ -62,7 +62,8 @@ struct pl_upstream_settings {
 struct pl_upstream_server {
     const char *text; /* borrowed from the settings */
     struct pl_address addresses[PL_UPSTREAM_ADDRESSES_MAX];
-    uint32_t addresses_count; /* 0: its name is not resolved yet, or not any more */
+    uint32_t addresses_count; /* 0: its name is not resolved yet, or cannot be */
+    bool is_unresolvable;     /* the last answer was that it has no address */
     uint32_t next_address;
     uint32_t leased;
     uint32_t failures;        /* in a row */
@@ -189,6 +190,7 @@ struct pl_upstream {
     uint64_t keeper; /* token, in engines[0] */
     bool has_keeper; /* also while its slot is being taken */
     int64_t keeper_due_ms;
+    bool has_new_addresses; /* the keeper has not looked at them */
     int64_t warm_not_before_ms;
     bool is_stopped;         /* no thread begins to touch a slot any more */
     uint32_t visitors;       /* threads that are not an engine's and may touch slots just now */
@@ -241,6 +243,8 @@ void pl_upstream_leave(struct pl_upstream *upstream);
 struct pl_upstream_server *pl_upstream_choose_locked(struct pl_upstream *upstream,
                                                      const struct pl_upstream_server *avoided,
                                                      int64_t now_ms);
+/* No server has an address, and no name is still being asked for. */
+bool pl_upstream_is_hopeless_locked(const struct pl_upstream *upstream);
 void pl_upstream_note_success_locked(struct pl_upstream_server *server);
 /* For how many milliseconds it is ejected from now on; 0: it is not. */
 int64_t pl_upstream_note_failure_locked(struct pl_upstream *upstream,

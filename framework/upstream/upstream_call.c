@@ -218,6 +218,9 @@ int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call
             place = conn->place;
         due_ms =
             record->wait_due_ms < record->total_due_ms ? record->wait_due_ms : record->total_due_ms;
+        /* Nothing will come of waiting; the keeper says so. */
+        if (pl_upstream_is_hopeless_locked(upstream))
+            due_ms = 0;
     }
     pthread_mutex_unlock(&upstream->lock);
     if (err < 0) {

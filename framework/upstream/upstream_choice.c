@@ -85,3 +85,11 @@ int64_t pl_upstream_note_failure_locked(struct pl_upstream *upstream,
     PL_UPSTREAM_COUNT(upstream, ejections);
     return time_ms;
 }
+
+bool pl_upstream_is_hopeless_locked(const struct pl_upstream *upstream)
+{
+    for (uint32_t i = 0; i < upstream->servers_count; i++)
+        if (upstream->servers[i].addresses_count > 0 || !upstream->servers[i].is_unresolvable)
+            return false;
+    return true;
+}

@@ -97,6 +97,20 @@ static void begin_record(struct pl_upstream_conn *conn, int64_t now_ms)
     conn->has_got_bytes = false;
 }
 
+/* What is lacking here says nothing about the server. */
+static enum pl_upstream_outcome outcome_of_connect(int err)
+{
+    switch (-err) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return PL_UPSTREAM_NO_MEMORY;
+    default:
+        return PL_UPSTREAM_CONNECT_FAILED;
+    }
+}
+
 /* What it was made for is tried elsewhere, or told. */
 static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outcome outcome,
                             int err)
@@ -106,6 +120,11 @@ static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outc
     bool is_at_once = conn->conn == NULL; /* perhaps inside the callback of another call */
     bool is_fault = outcome == PL_UPSTREAM_CONNECT_FAILED || outcome == PL_UPSTREAM_CONNECT_TIMEOUT;
 
+    if (outcome == PL_UPSTREAM_NO_MEMORY)
+        PL_LOG_RATED(
+            PL_LOG_WARNING,
+            "upstream %s: no descriptors, slots or memory left for a connection (errno %d)",
+            upstream->settings->name, -err);
     if (is_fault) {
         char reason[128] = "no answer in time";
 
@@ -117,6 +136,8 @@ static void fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outc
     pthread_mutex_lock(&upstream->lock);
     if (is_fault)
         PL_UPSTREAM_COUNT(upstream, connects_failed);
+    if (!conn->is_warming)
+        upstream->counters[PL_UPSTREAM_COUNT_leases]--; /* it was none after all */
     upstream->warm_not_before_ms = pl_clock_ms() + PL_UPSTREAM_WARM_RETRY_MS;
     if (conn->assigned != NULL) {
         conn->assigned->waiter.avoid = conn->server;
@@ -153,7 +174,7 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
     begin_record(conn, now_ms);
     err = pl_socket_connect(&conn->address, &fd);
     if (err < 0) {
-        fail_to_connect(conn, PL_UPSTREAM_CONNECT_FAILED, err);
+        fail_to_connect(conn, outcome_of_connect(err), err);
         return;
     }
     err = take_slot(conn, set, fd, false);
@@ -234,6 +255,8 @@ int pl_upstream_conn_open_lent(struct pl_upstream_conn *conn, int64_t until_ms)
     err = connect_within(conn, due_ms < until_ms ? due_ms : until_ms, &fd);
     /* A lessee that would not wait as long as a connection may take says nothing about the server.
      */
+    if (err < 0)
+        failure = outcome_of_connect(err);
     if (err == -ETIMEDOUT)
         failure = due_ms <= until_ms ? PL_UPSTREAM_CONNECT_TIMEOUT : PL_UPSTREAM_TOTAL_TIMEOUT;
     if (err == 0) {
@@ -808,11 +831,13 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
     pthread_mutex_unlock(&upstream->lock);
     if (must_warm)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
-    if (reasons != PL_COMPLETION)
-        pl_slot_wake(slot, reasons);
-    else if (has_lessee)
+    /* Whatever else came: a thread that waits looks at the socket itself. It may be the last that
+     * could have run a turn. */
+    if (has_lessee && (reasons & PL_TIMEOUT))
+        conn->armed_ms = PL_TIMER_NEVER;
+    if (has_lessee)
         hand_over(conn);
-    else if (place.set != set)
+    else if (place.set != set && (reasons & ~(uint32_t)PL_WRITABLE) == PL_COMPLETION)
         move(conn, set);
     else
         pl_slot_wake(slot, reasons);

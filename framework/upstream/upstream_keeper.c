@@ -52,14 +52,16 @@ static struct pl_upstream_call_record *take_expired(struct pl_upstream *upstream
 {
     struct pl_upstream_call_record *expired = NULL;
     int64_t due_ms = PL_TIMER_NEVER;
+    bool is_hopeless;
 
     pthread_mutex_lock(&upstream->lock);
+    is_hopeless = pl_upstream_is_hopeless_locked(upstream);
     for (struct pl_link *link = upstream->line.next; link != &upstream->line; link = link->next) {
         struct pl_upstream_call_record *record = (struct pl_upstream_call_record *)(void *)link;
 
         if (((struct pl_upstream_waiter *)(void *)link)->is_lessee)
             continue;
-        if (due_of(record) <= now_ms) {
+        if (due_of(record) <= now_ms || is_hopeless) {
             expired = record;
             break;
         }
@@ -165,6 +167,21 @@ static void dismiss_locked(struct pl_upstream *upstream)
     upstream->has_keeper = false;
 }
 
+/* Connections to addresses that a name has lost close; who waited for an address is served. */
+static void use_new_addresses(struct pl_upstream *upstream)
+{
+    bool has_some;
+
+    pthread_mutex_lock(&upstream->lock);
+    has_some = upstream->has_new_addresses;
+    upstream->has_new_addresses = false;
+    pthread_mutex_unlock(&upstream->lock);
+    for (uint32_t i = 0; i < upstream->servers_count && has_some; i++)
+        pl_upstream_close_unfit(upstream, &upstream->servers[i]);
+    if (has_some)
+        pl_upstream_serve_line(upstream);
+}
+
 static enum pl_next keep(struct keeper *keeper)
 {
     struct pl_upstream *upstream = keeper->upstream;
@@ -178,7 +195,7 @@ static enum pl_next keep(struct keeper *keeper)
     upstream->keeper_due_ms = PL_TIMER_NEVER;
     pthread_mutex_unlock(&upstream->lock);
     tell_ended(upstream);
-    pl_upstream_serve_line(upstream); /* for a name that has addresses now */
+    use_new_addresses(upstream);
     due_ms = end_waits(upstream, now_ms);
     warm_due_ms = is_draining ? PL_TIMER_NEVER : warm(upstream, now_ms);
     if (warm_due_ms < due_ms)

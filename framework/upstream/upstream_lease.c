@@ -123,6 +123,8 @@ static int enter_locked(struct pl_upstream *upstream, struct pl_upstream_lessee 
     lessee->must_connect = false;
     if (upstream->is_stopped)
         return -ESHUTDOWN;
+    if (pl_upstream_is_hopeless_locked(upstream))
+        return -EADDRNOTAVAIL;
     *ret_grant = pl_list_is_empty(&upstream->line)
                      ? pl_upstream_acquire_locked(upstream, &lessee->waiter, &conn)
                      : PL_UPSTREAM_GRANT_NONE;

@@ -199,6 +199,7 @@ static void *thread_main(void *argument)
         struct pollfd handles[BACKEND_CONNS_MAX + 2] = {
             { .fd = backend->listener, .events = POLLIN }, { .fd = backend->wake, .events = POLLIN }
         };
+        uint32_t closes_asked;
         eventfd_t value;
 
         for (size_t i = 0; i < BACKEND_CONNS_MAX; i++)
@@ -206,6 +207,7 @@ static void *thread_main(void *argument)
         (void)poll(handles, BACKEND_CONNS_MAX + 2, next_wait(backend, client_now_ms()));
         if (handles[1].revents != 0)
             (void)eventfd_read(backend->wake, &value);
+        closes_asked = atomic_load(&backend->closes_asked);
         for (size_t i = 0; i < BACKEND_CONNS_MAX; i++) {
             struct backend_conn *conn = &backend->conns[i];
 
@@ -213,10 +215,10 @@ static void *thread_main(void *argument)
                 hear(backend, conn);
             if (conn->fd >= 0)
                 speak(backend, conn, client_now_ms());
-            if (conn->fd >= 0 && atomic_load(&backend->is_closing_idle))
+            if (conn->fd >= 0 && closes_asked != atomic_load(&backend->closes_done))
                 end(backend, conn, false);
         }
-        atomic_store(&backend->is_closing_idle, false);
+        atomic_store(&backend->closes_done, closes_asked);
         if (handles[0].revents != 0)
             take(backend);
     }
@@ -285,11 +287,8 @@ void backend_stop(struct backend *backend)
 
 void backend_close_all(struct backend *backend)
 {
-    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+    uint32_t asked = atomic_fetch_add(&backend->closes_asked, 1) + 1;
 
-    atomic_store(&backend->is_closing_idle, true);
     (void)eventfd_write(backend->wake, 1);
-    while (atomic_load(&backend->is_closing_idle) && client_now_ms() < until_ms)
-        client_pause_ms(1);
-    assert_false(atomic_load(&backend->is_closing_idle));
+    client_await(&backend->closes_done, asked);
 }

@@ -43,8 +43,8 @@ struct backend {
     char path[64]; /* of a unix socket; empty: TCP */
 
     _Atomic uint32_t accepts, requests, lates, open, open_max;
-    _Atomic bool is_greeting;     /* set by a test: speaks first on a new connection */
-    _Atomic bool is_closing_idle; /* set by a test: closes what stands idle, and says so by false */
+    _Atomic bool is_greeting; /* set by a test: speaks first on a new connection */
+    _Atomic uint32_t closes_asked, closes_done; /* see backend_close_all() */
 
     int listener, wake;
     pthread_t thread;

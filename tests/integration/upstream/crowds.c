@@ -104,7 +104,29 @@ static void a_client_that_hangs_up_leaves_nothing_behind(void **state)
     stop();
 }
 
+/* Every thread of the pool waits for a lease or has one: nobody is left to run a turn for them. */
+static void leases_need_no_thread_but_their_own(void **state)
+{
+    enum { CROWD = 12, COUNT_EACH = 40 };
+    static struct crowd crowd[CROWD];
+
+    (void)state;
+    start_with(", pool: {max: 16}");
+    for (uint32_t i = 0; i < CROWD; i++) {
+        crowd[i] = (struct crowd){ .path = "/lease", .number = i, .count = COUNT_EACH };
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, ask_many, &crowd[i]), 0);
+    }
+    for (uint32_t i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        assert_int_equal(crowd[i].wrong, 0);
+    }
+    assert_int_equal(COUNT(leases), CROWD * COUNT_EACH);
+    assert_int_equal(COUNT(waits_expired), 0);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(leases_need_no_thread_but_their_own),
     cmocka_unit_test(tagged_exchanges_never_cross),
     cmocka_unit_test(a_client_that_hangs_up_leaves_nothing_behind),
 };
