@@ -594,10 +594,30 @@ const struct pl_protocol pl_upstream_protocol = { .name = "upstream",
                                                   .refuse = refuse,
                                                   .closed = opened_or_closed };
 
-static bool is_servers_fault(enum pl_upstream_outcome failure)
+/* A call that would not wait as long as the upstream's settings do says nothing about the server.
+ */
+static bool is_servers_fault(const struct pl_upstream_conn *conn)
 {
-    return failure == PL_UPSTREAM_FIRST_BYTE_TIMEOUT || failure == PL_UPSTREAM_TOTAL_TIMEOUT ||
-           failure == PL_UPSTREAM_CLOSED || failure == PL_UPSTREAM_BROKEN;
+    switch (conn->failure) {
+    case PL_UPSTREAM_TOTAL_TIMEOUT:
+        return conn->call->call.total_ms == 0;
+    case PL_UPSTREAM_FIRST_BYTE_TIMEOUT:
+    case PL_UPSTREAM_CLOSED:
+    case PL_UPSTREAM_BROKEN:
+        return true;
+    case PL_UPSTREAM_REPLIED:
+    case PL_UPSTREAM_UNRESOLVED:
+    case PL_UPSTREAM_CONNECT_FAILED:
+    case PL_UPSTREAM_CONNECT_TIMEOUT:
+    case PL_UPSTREAM_WAIT_TIMEOUT:
+    case PL_UPSTREAM_TOO_LONG:
+    case PL_UPSTREAM_NO_MEMORY:
+    case PL_UPSTREAM_CANCELLED:
+    case PL_UPSTREAM_STOPPED:
+    case PL_UPSTREAM_OUTCOMES_COUNT:
+        break;
+    }
+    return false;
 }
 
 /* A request that a reused connection did not answer with a single byte was most likely never seen:
@@ -631,7 +651,7 @@ static struct pl_upstream_call_record *leave_call(struct pl_upstream_conn *conn)
     struct pl_upstream_call_record *record = conn->call;
     /* A new connection that ends before it was asked is as good as none. */
     bool is_fault = (conn->is_sent || conn->exchanges == 0) && !is_crossed_by_a_close(conn) &&
-                    is_servers_fault(conn->failure);
+                    is_servers_fault(conn);
     bool is_told;
 
     if (is_fault)

@@ -147,14 +147,17 @@ expect 'docs/configuration.md says what the tables say' manual_is_fresh
 
 statistics_line() {
     start_server stats "$paceline" --set 'services.0.listen=[127.0.0.1:0]' \
-        --set 'services.1.listen=[127.0.0.1:0]' --set log.format=json || return 1
+        --set 'services.1.listen=[127.0.0.1:0]' --set log.format=json \
+        --set 'upstreams=[{name: back, servers: ["127.0.0.1:9"]}]' || return 1
     local pid=$server_pid
     curl -s -o "$scratch/out" "http://127.0.0.1:$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' "$scratch/stats.log" | head -n 1)/none"
     [ "$(counter_of stats "$pid" requests)" = 1 ] || return 1
     kill -TERM "$pid"
     wait "$pid" || return 1
     python3 -c 'import json,sys
-for line in open(sys.argv[1]): json.loads(line)' "$scratch/stats.log"
+lines = [json.loads(line) for line in open(sys.argv[1])]
+told = [line["upstreams"] for line in lines if "upstreams" in line]
+assert told and told[0][0]["name"] == "back" and told[0][0]["leases"] == 0' "$scratch/stats.log"
 }
 expect 'every line of a JSON log is JSON, the statistics too' statistics_line
 

@@ -95,6 +95,9 @@ static void obey(struct backend *backend, struct backend_conn *conn, char *line)
     } else if (strcmp(line, "end") == 0) {
         answer(conn, text, "\n");
         conn->is_ending = true;
+    } else if (strcmp(line, "shut") == 0) {
+        answer(conn, text, "\n");
+        conn->is_shutting = true;
     } else if (strcmp(line, "half") == 0) {
         answer(conn, text, "");
         conn->is_ending = true;
@@ -165,6 +168,11 @@ static void speak(struct backend *backend, struct backend_conn *conn, int64_t no
     if (conn->late_ms > 0 && now_ms >= conn->late_ms) {
         conn->late_ms = 0;
         (void)send(conn->fd, conn->late, strlen(conn->late), MSG_NOSIGNAL | MSG_DONTWAIT);
+        atomic_fetch_add(&backend->lates, 1);
+    }
+    if (conn->is_shutting && conn->output_bytes == 0) {
+        conn->is_shutting = false;
+        (void)shutdown(conn->fd, SHUT_WR);
         atomic_fetch_add(&backend->lates, 1);
     }
     if (conn->is_ending && conn->output_bytes == 0)
@@ -258,6 +266,24 @@ void backend_start_at(struct backend *backend, uint16_t port)
 void backend_start(struct backend *backend)
 {
     backend_start_at(backend, 0);
+}
+
+bool backend_start_v6(struct backend *backend)
+{
+    struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has_it = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    if (!has_it)
+        return false;
+    memset(backend, 0, sizeof(*backend));
+    start(backend, AF_INET6, (const struct sockaddr *)&address, sizeof(address));
+    assert_int_equal(getsockname(backend->listener, (struct sockaddr *)&address, &length), 0);
+    backend->port = ntohs(address.sin6_port);
+    return true;
 }
 
 void backend_start_unix(struct backend *backend, const char *path)

@@ -6,6 +6,7 @@
  *     delay MS TEXT      TEXT, after that long
  *     drip MS TEXT       TEXT, a byte after that long each
  *     end TEXT           TEXT, and closes
+ *     shut TEXT          TEXT, and finishes sending, but goes on receiving
  *     half TEXT          TEXT without the end of the line, and closes
  *     extra TEXT         TEXT and a line more, in one segment
  *     late MS TEXT       TEXT, and after that long a line that nobody asked for
@@ -34,8 +35,9 @@ struct backend_conn {
     int64_t due_ms; /* when the output may go, or goes on */
     char late[64];
     int64_t late_ms;
-    bool is_ending; /* closes after the output */
-    bool is_deaf;   /* ignores what comes */
+    bool is_shutting; /* finishes sending after the output */
+    bool is_ending;   /* closes after the output */
+    bool is_deaf;     /* ignores what comes */
 };
 
 struct backend {
@@ -53,6 +55,8 @@ struct backend {
 };
 
 void backend_start(struct backend *backend);
+/* On ::1; false: this machine has no IPv6. */
+bool backend_start_v6(struct backend *backend);
 void backend_start_unix(struct backend *backend, const char *path);
 /* On a port of before, to come back. */
 void backend_start_at(struct backend *backend, uint16_t port);

@@ -125,8 +125,45 @@ static void leases_need_no_thread_but_their_own(void **state)
     stop();
 }
 
+static void await_conns_open(uint64_t count)
+{
+    struct pl_stats *stats = calloc(1, sizeof(*stats));
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+
+    assert_non_null(stats);
+    do {
+        client_pause_ms(1);
+        pl_server_stats(rig.server, stats);
+    } while (stats->conns_open != count && client_now_ms() < until_ms);
+    assert_int_equal(stats->conns_open, count);
+    free(stats);
+}
+
+static void a_call_in_line_goes_with_its_client(void **state)
+{
+    struct pl_upstream_lease leased;
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+    int fd;
+
+    (void)state;
+    start_with(", pool: {max: 1}");
+    assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
+    fd = client_connect(rig.port);
+    client_say(fd, "GET /call?echo+x HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (COUNT(waits) == 0 && client_now_ms() < until_ms)
+        client_pause_ms(1);
+    client_reset(fd);
+    await_conns_open(0);
+    pl_upstream_return(&leased);
+    expect_reply("echo after\n", "after\n"); /* it stood behind the other */
+    assert_int_equal(COUNT(cancels), 1);
+    assert_int_equal(backend.requests, 1);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(leases_need_no_thread_but_their_own),
+    cmocka_unit_test(a_call_in_line_goes_with_its_client),
     cmocka_unit_test(tagged_exchanges_never_cross),
     cmocka_unit_test(a_client_that_hangs_up_leaves_nothing_behind),
 };

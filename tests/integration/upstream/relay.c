@@ -27,7 +27,7 @@ enum pl_upstream_frame frame_line(struct pl_view input, bool is_ended, uint64_t 
         return PL_UPSTREAM_MORE;
     scratch[0] = (uint64_t)(end - input.bytes); /* the same bytes may be looked at again */
     *ret_bytes = (size_t)(end - input.bytes) + 1;
-    return PL_UPSTREAM_WHOLE;
+    return strncmp(input.bytes, "last", 4) == 0 ? PL_UPSTREAM_WHOLE_END : PL_UPSTREAM_WHOLE;
 }
 
 static size_t make_request(const struct pl_http_exchange *exchange, char *text, size_t size)

@@ -23,7 +23,7 @@ extern struct pl_upstream_stats figures; /* as of the last count_of() */
 extern const struct case_group upstream_exchanges, upstream_reuse, upstream_line, upstream_leases,
     upstream_crowds, upstream_ends, upstream_servers, upstream_sets, upstream_figures;
 
-/* A reply is a line. */
+/* A reply is a line; one that begins with "last" is the last of its connection. */
 enum pl_upstream_frame frame_line(struct pl_view input, bool is_ended, uint64_t scratch[4],
                                   size_t *ret_bytes);
 

@@ -12,6 +12,16 @@ static void a_connection_with_surplus_bytes_is_not_used_again(void **state)
     stop();
 }
 
+static void a_connection_whose_reply_was_the_last_is_not_used_again(void **state)
+{
+    (void)state;
+    start_with("");
+    expect_reply("echo last one\n", "last one\n");
+    expect_reply("echo two\n", "two\n");
+    assert_int_equal(backend.accepts, 2);
+    stop();
+}
+
 static void a_late_byte_never_becomes_part_of_the_next_reply(void **state)
 {
     (void)state;
@@ -151,7 +161,22 @@ static void one_more_is_made_when_an_idle_one_is_leased(void **state)
     stop();
 }
 
+static void a_peer_that_has_finished_sending_is_asked_no_more(void **state)
+{
+    (void)state;
+    start_with("");
+    for (uint32_t i = 0; i < 20; i++) {
+        expect_reply("shut one\n", "one\n");
+        client_await(&backend.lates, i + 1);
+        expect_reply("echo two\n", "two\n");
+    }
+    assert_true(backend.accepts > 20);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(a_connection_whose_reply_was_the_last_is_not_used_again),
+    cmocka_unit_test(a_peer_that_has_finished_sending_is_asked_no_more),
     cmocka_unit_test(a_connection_with_surplus_bytes_is_not_used_again),
     cmocka_unit_test(a_late_byte_never_becomes_part_of_the_next_reply),
     cmocka_unit_test(a_connection_closed_while_idle_is_noticed),

@@ -197,6 +197,21 @@ static void a_unix_socket_is_a_server_too(void **state)
     stop();
 }
 
+static void an_address_may_be_of_the_sixth_version(void **state)
+{
+    char text[64];
+
+    (void)state;
+    if (!backend_start_v6(&backend))
+        skip();
+    snprintf(text, sizeof(text), "servers: [\"[::1]:%u\"]", backend.port);
+    start_upstream(text);
+    expect_reply("echo one\n", "one\n");
+    expect_reply("echo two\n", "two\n");
+    assert_int_equal(COUNT(reuses), 1);
+    stop();
+}
+
 /* localhost may stand for ::1 as well, where nobody listens. */
 static void a_name_is_resolved(void **state)
 {
@@ -271,6 +286,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(an_ejected_one_gives_its_places_away),
     cmocka_unit_test(a_thousand_in_line_survive_the_death_of_their_server),
     cmocka_unit_test(a_unix_socket_is_a_server_too),
+    cmocka_unit_test(an_address_may_be_of_the_sixth_version),
     cmocka_unit_test(a_name_is_resolved),
     cmocka_unit_test(a_name_without_an_address_has_an_outcome_of_its_own),
     cmocka_unit_test(a_connection_that_does_not_come_about_times_out),
