@@ -294,6 +294,31 @@ void pl_upstream_serve_line(struct pl_upstream *upstream);
 /* The handle set of the calling thread. */
 uint32_t pl_upstream_own_set(const struct pl_upstream *upstream);
 
+/* ---- upstream_connect.c: a new connection
+ * --------------------------------------------------------- */
+
+/* Makes a slot of that set the connection's; slot and descriptor belong to the caller then. Errors:
+ * -ENOBUFS. Thread: any. */
+PL_MUST_CHECK int pl_upstream_take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd,
+                                        bool is_lent);
+/* It could not be made: what it was made for is tried elsewhere, or told. Thread: whoever has it.
+ */
+void pl_upstream_fail_to_connect(struct pl_upstream_conn *conn, enum pl_upstream_outcome outcome,
+                                 int err);
+
+/* ---- upstream_exchange.c: the stages; thread: the holder
+ * ------------------------------------------- */
+
+/* What all upstream connections speak. */
+extern const struct pl_protocol pl_upstream_protocol;
+/* Nothing that stands in the connection is of use any more. Returns PL_CLOSE. */
+enum pl_next pl_upstream_end_as(struct pl_upstream_conn *conn, enum pl_upstream_outcome failure);
+/* The call that it is connecting for, or that is under way. */
+bool pl_upstream_conn_is_cancelled(struct pl_upstream_conn *conn);
+/* What a deadline that has passed means in the phase it is in; REPLIED: the end of a rest. */
+enum pl_upstream_outcome pl_upstream_name_timeout(struct pl_upstream_conn *conn);
+void pl_upstream_set_rest_due(struct pl_upstream_conn *conn);
+
 /* ---- upstream_conn.c: the slot
  * --------------------------------------------------------------------- */
 
@@ -323,8 +348,7 @@ void pl_upstream_close_unfit(struct pl_upstream *upstream, struct pl_upstream_se
 /* The server failed: one more towards its ejection. Thread: any. */
 void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_server *server);
 
-/* What all upstream connections speak. */
-extern const struct pl_protocol pl_upstream_protocol;
+extern const struct pl_slot_kind pl_upstream_kind;
 
 /* ---- upstream_call.c: the event-driven way
  * ----------------------------------------------------------- */

@@ -6,6 +6,10 @@
  */
 #include "upstream.h"
 
+#include "clock.h"
+
+#include <paceline/log.h>
+
 /* A server that keeps failing stays away at most this many times the base time. */
 #define EJECTIONS_MAX 10
 
@@ -92,4 +96,19 @@ bool pl_upstream_is_hopeless_locked(const struct pl_upstream *upstream)
         if (upstream->servers[i].addresses_count > 0 || !upstream->servers[i].is_unresolvable)
             return false;
     return true;
+}
+
+void pl_upstream_note_failure(struct pl_upstream *upstream, struct pl_upstream_server *server)
+{
+    int64_t ejected_ms;
+
+    pthread_mutex_lock(&upstream->lock);
+    ejected_ms = pl_upstream_note_failure_locked(upstream, server, pl_clock_ms());
+    pthread_mutex_unlock(&upstream->lock);
+    if (ejected_ms == 0)
+        return;
+    PL_LOG(PL_LOG_WARNING, "upstream %s: %s failed %u times in a row, left alone for %lld ms",
+           upstream->settings->name, server->text, upstream->settings->eject.failures,
+           (long long)ejected_ms);
+    pl_upstream_close_unfit(upstream, server);
 }
