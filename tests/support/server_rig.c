@@ -16,14 +16,14 @@
 
 const struct server_combination server_combinations[] = {
     { "leader_followers", "oneshot", 4 },
-    { "leader_followers", "edge", 4 },
-    { "half_sync_half_async", "oneshot", 3 },
+    { "leader_followers", "edge", 4, .is_in_short = true },
+    { "half_sync_half_async", "oneshot", 3, .is_in_short = true },
     { "half_sync_half_async", "edge", 3 },
     { "reactor", "oneshot", 3 },
-    { "reactor", "edge", 3 },
-    { "reactor", "oneshot", 0 },
+    { "reactor", "edge", 3, .is_in_short = true },
+    { "reactor", "oneshot", 0, .is_in_short = true },
     { "reactor", "edge", 0 },
-    { "proactor", "oneshot", 3 },
+    { "proactor", "oneshot", 3, .is_in_short = true },
     { "proactor", "edge", 3 },
 };
 const size_t server_combinations_count =
@@ -102,6 +102,7 @@ static int run(const struct server_combination *combination, const struct CMUnit
 
 int server_run_cases(int argc, char **argv, const struct CMUnitTest *cases, size_t count)
 {
+    bool is_short = getenv("PL_TEST_SHORT") != NULL;
     int failed = 0;
 
     if (argc == 5)
@@ -112,6 +113,7 @@ int server_run_cases(int argc, char **argv, const struct CMUnitTest *cases, size
         return run(&one, cases, count) != 0;
     }
     for (size_t i = 0; i < server_combinations_count; i++)
-        failed += run(&server_combinations[i], cases, count);
+        if (!is_short || server_combinations[i].is_in_short)
+            failed += run(&server_combinations[i], cases, count);
     return failed != 0;
 }

@@ -13,6 +13,7 @@ struct server_combination {
     const char *model;
     const char *arming;
     uint32_t threads;
+    bool is_in_short; /* each model once, each arming in some */
 };
 
 extern const struct server_combination server_combinations[];
@@ -37,7 +38,8 @@ uint16_t server_rig_port(const struct server_rig *rig, size_t listener);
 const char *server_rig_folder(struct server_rig *rig);
 
 struct CMUnitTest;
-/* Runs the cases under each combination, or under argv's MODEL ARMING THREADS [CASE]. */
+/* Runs the cases under each combination (with PL_TEST_SHORT in the environment: each model), or
+ * under argv's MODEL ARMING THREADS [CASE]. */
 int server_run_cases(int argc, char **argv, const struct CMUnitTest *cases, size_t count);
 
 #endif
