@@ -41,7 +41,7 @@ expect 'every must of lines holds' ends 0 '^all +([0-9]+)/\1 .* 0$' line --targe
 expect 'what cannot run is skipped by name, with the reason' \
     ends 0 '^skip  must unix-line .*: no --unix PATH was given' line --target "$echo" --only unix
 expect 'a name stands for an address too' ends 0 '^all +1/1 ' http --only host \
-    --target "localhost:${web#*:}" --case host-last
+    --target "0x7f000001:${web#*:}" --case host-last
 
 counts() {
     [ "$("$conform" http --list | wc -l)" -ge 150 ] && [ "$("$conform" line --list | wc -l)" -ge 60 ]
