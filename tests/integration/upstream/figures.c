@@ -86,6 +86,13 @@ static void the_line_is_json_with_every_upstream(void **state)
     /* Figures go on changing, some by a digit: not all sizes just below are too small any more. */
     for (int size = 0; size <= length - 100; size++)
         assert_int_equal(pl_server_stats_to_json(rig.server, text, (size_t)size), -ENOSPC);
+    /* Those of one reading stand still: every size but the last is too small. */
+    pl_upstream_stats(upstream, &figures);
+    length = pl_upstream_stats_to_json(&figures, text, sizeof(text));
+    assert_int_equal(length, strlen(text));
+    for (int size = 0; size <= length; size++)
+        assert_int_equal(pl_upstream_stats_to_json(&figures, text, (size_t)size), -ENOSPC);
+    assert_int_equal(pl_upstream_stats_to_json(&figures, text, (size_t)length + 1), length);
     stop();
 }
 
