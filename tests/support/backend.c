@@ -73,6 +73,12 @@ static const char *read_number(const char *text, long *ret_number)
     return *end_of_number == ' ' ? end_of_number + 1 : end_of_number;
 }
 
+/* The clock is cut to whole milliseconds: one more, or the wait would be shorter than asked. */
+static int64_t after_ms(long wait_ms)
+{
+    return client_now_ms() + wait_ms + 1;
+}
+
 static void obey(struct backend *backend, struct backend_conn *conn, char *line)
 {
     char *space = strchr(line, ' ');
@@ -86,7 +92,7 @@ static void obey(struct backend *backend, struct backend_conn *conn, char *line)
         answer(conn, text, "\n");
     } else if (strcmp(line, "delay") == 0) {
         text = read_number(text, &number);
-        conn->due_ms = client_now_ms() + number;
+        conn->due_ms = after_ms(number);
         answer(conn, text, "\n");
     } else if (strcmp(line, "drip") == 0) {
         text = read_number(text, &number);
@@ -107,7 +113,7 @@ static void obey(struct backend *backend, struct backend_conn *conn, char *line)
         text = read_number(text, &number);
         answer(conn, text, "\n");
         snprintf(conn->late, sizeof(conn->late), "late\n");
-        conn->late_ms = client_now_ms() + number;
+        conn->late_ms = after_ms(number);
     } else if (strcmp(line, "long") == 0) {
         (void)read_number(text, &number);
         for (long i = 0; i < number && conn->output_bytes < sizeof(conn->output); i++)
