@@ -72,9 +72,11 @@ static enum pl_next wait_for_descriptors(struct pl_acceptor *acceptor)
         turn_away(acceptor);
     acceptor->is_exhausted = true;
     acceptor->slot.waits = PL_COMPLETION;
-    if (ops_of(acceptor)->arm_timer(acceptor->slot.engine, &acceptor->slot, due_ms) < 0)
-        acceptor->slot.waits = PL_READABLE;
-    return PL_WAIT;
+    if (ops_of(acceptor)->arm_timer(acceptor->slot.engine, &acceptor->slot, due_ms) == 0)
+        return PL_WAIT;
+    /* Not even that: who stands in the backlog makes no second event, so it is tried again. */
+    acceptor->slot.next = PL_RUN_ACCEPT;
+    return PL_AGAIN;
 }
 
 /* Some other slot's end will post a completion; looked at once more after saying so. */
@@ -111,7 +113,7 @@ static enum pl_next accept_batch(struct pl_acceptor *acceptor)
         switch (pl_listener_accept(acceptor->slot.handle.fd, &fd)) {
         case PL_ACCEPT_DONE:
             acceptor->is_exhausted = false;
-            ops->adopt(acceptor->slot.engine, acceptor->slot.thread, acceptor->service, fd);
+            ops->adopt(acceptor->slot.engine, acceptor, fd);
             break;
         case PL_ACCEPT_EMPTY:
             return nobody_waits(acceptor);
@@ -127,6 +129,7 @@ static enum pl_next run(struct pl_slot *slot, uint32_t stages)
 {
     enum pl_next next = (enum pl_next)slot->next;
 
+    acceptor_of(slot)->may_receive = (stages & PL_STAGE_RECEIVE) != 0;
     while (next == PL_RUN_ACCEPT && (stages & PL_STAGE_ACCEPT))
         next = accept_batch(acceptor_of(slot));
     return next;
@@ -148,7 +151,6 @@ static const struct pl_slot_kind acceptor_kind = {
 int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd)
 {
     acceptor->slot.kind = &acceptor_kind;
-    acceptor->slot.arming = &pl_arming_oneshot;
     acceptor->slot.handle.fd = fd;
     acceptor->slot.next = PL_RUN_ACCEPT;
     acceptor->service = service;

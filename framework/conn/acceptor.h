@@ -13,6 +13,8 @@ struct pl_acceptor {
     int reserve_fd;             /* given up for a moment to turn somebody away */
     bool is_exhausted;          /* the last turn found no descriptor */
     bool is_closing;
+    bool may_receive; /* the thread that runs this turn also receives */
+    bool is_shared;   /* the only listener of its address in an engine with several handle sets */
 };
 
 /* Makes an acceptor of a held slot; takes over the listening descriptor. Errors: -EMFILE. */

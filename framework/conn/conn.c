@@ -292,11 +292,6 @@ void pl_conn_linger(struct pl_conn *conn)
     conn->wants_linger = true;
 }
 
-void pl_conn_note_handler(struct pl_conn *conn, struct pl_handler_note *note)
-{
-    atomic_store_explicit(&conn->slot.thread->handler_note, note, memory_order_relaxed);
-}
-
 void pl_conn_count_request(struct pl_conn *conn)
 {
     PL_COUNT(conn->slot.thread->stats, requests);

@@ -37,7 +37,7 @@ enum pl_next pl_conn_process(struct pl_conn *conn)
     if (conn->is_lingering && conn->notices == 0)
         return PL_RUN_RECEIVE;
     next = ask_protocol(conn);
-    if (next == PL_RUN_SEND)
+    if (next == PL_RUN_SEND || next == PL_HAND_OVER)
         next = PL_RUN_PROCESS;
     if (next == PL_AGAIN)
         conn->slot.next = PL_RUN_PROCESS;

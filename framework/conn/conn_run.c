@@ -11,7 +11,6 @@
  */
 #include "conn.h"
 
-#include "clock.h"
 #include "transport.h"
 
 /* More input is wanted, but only an event will bring it. */
@@ -40,21 +39,30 @@ static void put_away_input(struct pl_conn *conn)
     }
 }
 
+/* When the wheel should look at a connection that is let go now. */
+static int64_t due_ms_of(struct pl_conn *conn)
+{
+    struct pl_thread *thread = conn->slot.thread;
+
+    if (conn->output.first != NULL)
+        return conn->write_due_ms;
+    if (conn->read_due_ms == PL_DUE_AT_WAIT) {
+        pl_thread_tick(thread);
+        thread->is_clock_fresh = true;
+        conn->read_due_ms = pl_thread_now_ms(thread) +
+                            pl_conn_deadline_ms(conn->service, (enum pl_deadline)conn->deadline);
+    }
+    return conn->read_due_ms;
+}
+
 /* What the settle arms for. While output is blocked, nothing but its progress counts. */
 static enum pl_next wait(struct pl_conn *conn)
 {
-    int64_t due_ms;
-
-    if (conn->read_due_ms == PL_DUE_AT_WAIT)
-        conn->read_due_ms =
-            pl_clock_ms() + pl_conn_deadline_ms(conn->service, (enum pl_deadline)conn->deadline);
-    due_ms = conn->read_due_ms;
     /* No input can come any more; a completion still can. */
     if (conn->is_peer_done && (conn->wanted & PL_COMPLETION))
         conn->wanted &= (uint8_t)~PL_READABLE;
     if (conn->output.first != NULL) {
         conn->slot.waits = PL_WRITABLE;
-        due_ms = conn->write_due_ms;
     } else if (conn->wanted == PL_COMPLETION && conn->is_hung_up) {
         return PL_CLOSE; /* what it waits for cannot be delivered any more */
     } else if ((conn->wanted & PL_COMPLETION) && conn->has_mail) {
@@ -66,7 +74,7 @@ static enum pl_next wait(struct pl_conn *conn)
         if (conn->wanted == PL_COMPLETION && !conn->is_half_closed)
             conn->slot.waits |= PL_PEER_DONE;
     }
-    atomic_store_explicit(&conn->slot.due_ms, due_ms, memory_order_relaxed);
+    atomic_store_explicit(&conn->slot.due_ms, due_ms_of(conn), memory_order_relaxed);
     put_away_input(conn);
     return PL_WAIT;
 }
@@ -99,10 +107,13 @@ static enum pl_next run_stage(struct pl_conn *conn, enum pl_next stage, uint32_t
 enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages)
 {
     struct pl_conn *conn = pl_conn_of(slot);
+    struct pl_thread *thread = slot->thread;
     enum pl_next next = (enum pl_next)slot->next;
 
     pl_conn_assert_held(conn);
-    conn->output.cache = &slot->thread->cache;
+    thread->stages =
+        stages; /* fewer when the protocol wants another thread; pl_conn_begin_handler() */
+    conn->output.cache = &thread->cache;
     for (;;) {
         if (next == PL_RUN_RECEIVE && conn->is_peer_done)
             next = PL_CLOSE; /* what is wanted will never come */
@@ -115,13 +126,13 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages)
         if (!pl_next_is_stage(next))
             return next;
         slot->next = (uint8_t)next;
-        if (next == PL_RUN_PROCESS && conn->notices != 0 && (stages & PL_STAGE_NOTICES)) {
-            stages |= PL_STAGE_SEND;
+        if (next == PL_RUN_PROCESS && conn->notices != 0 && (thread->stages & PL_STAGE_NOTICES)) {
+            thread->stages |= PL_STAGE_SEND;
             next = pl_conn_process(conn);
             continue;
         }
-        if ((stages & (1u << next)) == 0)
+        if ((thread->stages & (1u << next)) == 0)
             return next;
-        next = run_stage(conn, next, stages);
+        next = run_stage(conn, next, thread->stages);
     }
 }

@@ -7,7 +7,7 @@
 
 #include <paceline/error.h>
 
-struct pl_service;
+struct pl_acceptor;
 
 struct pl_engine_ops {
     /* any: takes over a held slot that has something to do */
@@ -17,16 +17,18 @@ struct pl_engine_ops {
     /* any: may another connection be opened? `will_wait`: if not, a completion is posted to the
      * acceptors as soon as one may */
     bool (*has_room)(struct pl_engine *engine, bool will_wait);
-    /* holder of an acceptor: makes a connection of the descriptor and lets it go, or closes it */
-    void (*adopt)(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
-                  int fd);
+    /* its holder: makes a connection of the descriptor and hands it to the model, or closes it */
+    void (*adopt)(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd);
     /* holder: takes the descriptor out of the handle set without closing it */
     void (*forget)(struct pl_engine *engine, struct pl_slot *slot);
-    /* any: a free slot, held by the caller, for a guest that is no accepted connection; NULL: none
-     */
-    struct pl_slot *(*take)(struct pl_engine *engine);
+    /* any: a free slot, held by the caller, for a guest that is no accepted connection, to be armed
+     * in handle set number `shard`; NULL: none */
+    struct pl_slot *(*take)(struct pl_engine *engine, uint32_t shard);
     /* holder outside a turn: arms for slot->waits and lets go; what came meanwhile gets a turn */
     void (*let_go)(struct pl_engine *engine, struct pl_slot *slot);
+    /* its own thread, one of the model's: it will be away for a while, so somebody else should wait
+     * for events and take what stands in the ready ring */
+    void (*away)(struct pl_engine *engine, struct pl_thread *thread);
     /* holder: a precise deadline, replacing the one before; PL_TIMER_NEVER: none. -ENOMEM */
     int (*arm_timer)(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
 };
@@ -35,6 +37,7 @@ struct pl_engine_ops {
 struct pl_engine_face {
     const struct pl_engine_ops *ops;
     struct pl_slot_table table;
+    uint32_t shards_count;    /* handle sets */
     _Atomic bool is_draining; /* nothing should begin that would not end by itself */
 };
 

@@ -42,6 +42,7 @@ void pl_blocking_begin(void)
         return;
     own_thread->has_declared_blocking = true;
     PL_COUNT(own_thread->stats, blocking);
+    pl_engine_face_of(own_thread->engine)->ops->away(own_thread->engine, own_thread);
 }
 
 void pl_blocking_end(void)
@@ -131,6 +132,7 @@ void pl_thread_run_job(struct pl_thread *thread)
     pl_thread_set_role(thread, PL_ROLE_PROCESSING);
     atomic_store_explicit(&thread->handler_note, job->note, memory_order_relaxed);
     job->output = (struct pl_output){ .cache = &thread->cache };
+    pl_engine_face_of(thread->engine)->ops->away(thread->engine, thread);
     job->run(job);
     atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
     if (pl_conn_post(&job->token, &job->mail) == 0)

@@ -66,6 +66,9 @@ struct pl_slot {
     _Atomic int64_t due_ms;
     /* Never changes, so that whoever comes too late may read it. */
     uint32_t index;
+    /* Written when the slot is taken, then read by any thread: the engine's handle set it is armed
+     * in. */
+    uint16_t shard;
 
     /* Written when it is opened, then read by any thread that has won the claim. */
     struct pl_engine *engine; /* borrowed */

@@ -7,6 +7,7 @@
 #define PL_CONN_THREAD_H
 
 #include "buffer_pool.h"
+#include "clock.h"
 #include "stats_block.h"
 
 #include <paceline/conn.h>
@@ -16,21 +17,30 @@
 #include <stdatomic.h>
 
 struct pl_job;
+struct pl_thread_set;
 
 struct pl_thread {
     char name[16];                /* as the kernel shows it */
     struct pl_engine *engine;     /* borrowed */
     struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
     struct pl_buffer_cache cache;
-    uint32_t index; /* in its thread set */
-    bool is_loop;   /* it waits for events and runs handlers: while one blocks, all wait */
+    struct pl_thread_set *set; /* borrowed */
+    uint32_t index;            /* in its thread set */
+    uint32_t shard;            /* index of the engine's handle set that it waits in */
+    bool is_loop; /* it waits for events and runs handlers: while one blocks, all wait */
 
     /* Its own thread only: the turn. */
-    int64_t now_ns;             /* the clock at the beginning of the turn */
-    int64_t turn_end_ns;        /* INT64_MAX: no budget */
-    size_t turn_input_left;     /* bytes */
-    size_t turn_output_left;    /* bytes */
-    uint32_t clock_countdown;   /* requests until the next look at the clock */
+    int64_t now_ns; /* its last look at the clock */
+    int64_t turn_began_ns;
+    int64_t turn_end_ns;      /* INT64_MAX: no budget */
+    size_t turn_input_left;   /* bytes */
+    size_t turn_output_left;  /* bytes */
+    uint32_t clock_countdown; /* requests until the next look at the clock */
+    uint32_t stages;          /* enum pl_stages: what this thread may run in this turn */
+    uint32_t handlers_run;    /* since handler_began_ns, all of handler_note */
+    int64_t handler_began_ns;
+    bool is_clock_fresh;        /* now_ns was read at the very end of the turn */
+    bool is_inline;             /* a thread that waits for events runs a handler in passing */
     struct pl_job *job;         /* owned: to be run after the settle, or NULL; see job.c */
     int64_t date_ns;            /* when date was made, of now_ns */
     char date[40];              /* see pl_conn_date() */
@@ -48,6 +58,12 @@ struct pl_thread {
     pthread_t id;
     bool has_left; /* guarded by the set's lock */
 };
+
+/* Looks at the clock. Thread: its own. */
+static inline void pl_thread_tick(struct pl_thread *thread)
+{
+    thread->now_ns = pl_clock_ns();
+}
 
 /* Makes pl_blocking_begin() of this thread count here. Thread: its own, once. */
 void pl_thread_enter(struct pl_thread *thread);

@@ -17,23 +17,29 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Tokens that name no slot. */
-#define TOKEN_WAKER UINT64_MAX
-#define TOKEN_STOP  (UINT64_MAX - 1)
-#define TOKEN_TIMER (UINT64_MAX - 2)
-
 /* ---- what slots ask of the engine ---------------------------------------------------------- */
 
-/* From threads that are not the model's: it must not end while one of them is inside it. Without
- * a model the slot stands in the ring, held, until there is one or the engine closes. */
+/* The model must not end while a foreign thread is inside it; its own are known to it. Without a
+ * model the slot stands in the ring, held, until there is one or the engine closes. */
 static void ready(struct pl_engine *engine, struct pl_slot *slot)
 {
+    struct pl_thread *thread = pl_thread_own();
+
+    if (thread != NULL && thread->engine == engine) {
+        engine->model->ops->ready(engine->model, thread, slot);
+        return;
+    }
     pthread_mutex_lock(&engine->model_lock);
     if (engine->model != NULL)
         engine->model->ops->ready(engine->model, NULL, slot);
     else
-        pl_ready_ring_append(&engine->ring, slot);
+        pl_ready_ring_append(&engine->ring, slot, pl_clock_ns());
     pthread_mutex_unlock(&engine->model_lock);
+}
+
+static void away(struct pl_engine *engine, struct pl_thread *thread)
+{
+    engine->model->ops->away(engine->model, thread);
 }
 
 static bool has_room(struct pl_engine *engine, bool will_wait)
@@ -45,8 +51,9 @@ static bool has_room(struct pl_engine *engine, bool will_wait)
 
 static void claim_acceptors(struct pl_engine *engine, uint32_t why)
 {
-    for (uint32_t i = 0; i < engine->acceptors_count; i++)
-        (void)pl_engine_claim(engine, engine->acceptors[i], why);
+    for (uint32_t i = 0; i < engine->face.shards_count; i++)
+        for (uint32_t k = 0; k < engine->shards[i].acceptors_count; k++)
+            (void)pl_engine_claim(engine, engine->shards[i].acceptors[k], why);
 }
 
 /* Room appeared: whoever waits for it, in whichever engine, looks again. */
@@ -62,25 +69,27 @@ static void say_that_there_is_room(struct pl_conn_quota *quota)
 
 static void release(struct pl_engine *engine, struct pl_slot *slot)
 {
+    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
     bool is_conn = slot->kind == &pl_conn_kind;
 
     pl_engine_cancel_timer(engine, slot);
     pl_close_fd(&slot->handle.fd);
     pl_slot_table_give(&engine->face.table, slot);
     if (is_conn) {
-        atomic_fetch_sub(&engine->conns_open, 1);
+        atomic_fetch_sub(&shard->conns_open, 1);
         atomic_fetch_sub(&engine->quota->used, 1);
         say_that_there_is_room(engine->quota);
     }
     atomic_fetch_sub(&engine->slots_open, 1);
 }
 
-static struct pl_slot *take_slot(struct pl_engine *engine)
+static struct pl_slot *take_slot(struct pl_engine *engine, uint32_t shard)
 {
     struct pl_slot *slot = pl_slot_table_take(&engine->face.table);
 
     if (slot == NULL)
         return NULL;
+    slot->shard = (uint16_t)shard;
     slot->engine = engine;
     slot->arming = engine->settings.arming;
     atomic_fetch_add(&engine->slots_open, 1);
@@ -94,10 +103,27 @@ static void give_unused(struct pl_engine *engine, struct pl_slot *slot)
     atomic_fetch_sub(&engine->slots_open, 1);
 }
 
-static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_service *service,
-                  int fd)
+/* The loop with the fewest connections; with one handle set there is no choice. */
+static uint32_t least_loaded(struct pl_engine *engine)
 {
-    struct pl_slot *slot = take_slot(engine);
+    uint32_t least = 0;
+
+    for (uint32_t i = 1; i < engine->face.shards_count; i++)
+        if (atomic_load_explicit(&engine->shards[i].conns_open, memory_order_relaxed) <
+            atomic_load_explicit(&engine->shards[least].conns_open, memory_order_relaxed))
+            least = i;
+    return least;
+}
+
+/* A client that speaks first has probably spoken. Where this thread may receive, the first turn
+ * comes before the handle set ever sees the connection, and a short one never enters it. Elsewhere
+ * the handle set has it until it is readable: a deadline must not wait for a worker. */
+static void adopt(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd)
+{
+    struct pl_thread *thread = acceptor->slot.thread;
+    uint32_t shard = acceptor->is_shared || engine->settings.is_balancing ? least_loaded(engine)
+                                                                          : acceptor->slot.shard;
+    struct pl_slot *slot = take_slot(engine, shard);
 
     if (slot == NULL) {
         PL_COUNT(thread->stats, accepts_refused);
@@ -106,18 +132,21 @@ static void adopt(struct pl_engine *engine, struct pl_thread *thread, struct pl_
     }
     PL_COUNT(thread->stats, accepts);
     atomic_fetch_add(&engine->quota->used, 1);
-    atomic_fetch_add(&engine->conns_open, 1);
-    pl_conn_adopt_fd(pl_conn_of(slot), service, fd, thread);
+    atomic_fetch_add(&engine->shards[shard].conns_open, 1);
+    pl_conn_adopt_fd(pl_conn_of(slot), acceptor->service, fd, thread);
     if (atomic_load(&engine->face.is_draining))
         pl_conn_begin_drain(pl_conn_of(slot));
     pl_engine_watch_deadline(engine, slot);
-    /* No stage is allowed: the turn only finds out what to wait for. */
-    pl_settle(thread, slot, slot->kind->run(slot, 0));
+    pl_conn_of(slot)->is_readable = acceptor->may_receive; /* perhaps; the receive finds out */
+    if (acceptor->may_receive)
+        engine->model->ops->ready(engine->model, thread, slot);
+    else
+        pl_settle(thread, slot, slot->kind->run(slot, 0));
 }
 
 static void forget(struct pl_engine *engine, struct pl_slot *slot)
 {
-    pl_handle_set_forget(&engine->set, &slot->handle);
+    pl_handle_set_forget(&pl_engine_shard_of(engine, slot)->set, &slot->handle);
 }
 
 /* A slot that cannot be armed gets a turn, which finds out why. */
@@ -125,7 +154,9 @@ static void let_go(struct pl_engine *engine, struct pl_slot *slot)
 {
     uint32_t reasons = PL_HANGUP;
 
-    if (pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits) < 0 ||
+    struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
+
+    if (pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits) < 0 ||
         !pl_claim_release(&slot->claim, slot->waits, &reasons))
         pl_slot_wake(slot, reasons);
 }
@@ -137,31 +168,33 @@ static const struct pl_engine_ops engine_ops = { .ready = ready,
                                                  .forget = forget,
                                                  .take = take_slot,
                                                  .let_go = let_go,
+                                                 .away = away,
                                                  .arm_timer = pl_engine_arm_timer };
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-static int open_kernel_side(struct pl_engine *engine)
-{
-    int err = pl_handle_set_open(&engine->set);
-
-    if (err == 0)
-        err = pl_waker_open(&engine->waker_fd);
-    if (err == 0)
-        err = pl_handle_set_watch(&engine->set, engine->waker_fd, TOKEN_WAKER, true);
-    if (err == 0)
-        err = pl_engine_timers_open(engine);
-    if (err == 0)
-        err = pl_handle_set_watch(&engine->set, engine->timer_fd, TOKEN_TIMER, true);
-    return err;
-}
-
 static void close_kernel_side(struct pl_engine *engine)
 {
-    pl_engine_timers_close(engine);
-    pl_close_fd(&engine->waker_fd);
+    for (uint32_t i = 0; engine->shards != NULL && i < engine->face.shards_count; i++)
+        pl_shard_close(&engine->shards[i]);
+    pl_free(engine->shards);
+    engine->shards = NULL;
     pl_close_fd(&engine->stop_fd);
-    pl_handle_set_close(&engine->set);
+}
+
+static int open_kernel_side(struct pl_engine *engine)
+{
+    const struct pl_engine_settings *settings = &engine->settings;
+    uint32_t count = settings->model->has_loops ? settings->model_settings.threads : 1;
+    int err = 0;
+
+    engine->shards = pl_alloc(count * sizeof(*engine->shards));
+    if (engine->shards == NULL)
+        return -ENOMEM;
+    engine->face.shards_count = count;
+    for (uint32_t i = 0; i < count && err == 0; i++)
+        err = pl_shard_open(&engine->shards[i], engine);
+    return err;
 }
 
 int pl_engine_open(struct pl_engine *engine, const struct pl_engine_settings *settings,
@@ -174,7 +207,7 @@ int pl_engine_open(struct pl_engine *engine, const struct pl_engine_settings *se
     engine->settings = *settings;
     engine->pool = pool;
     engine->quota = quota;
-    engine->set.epoll_fd = engine->waker_fd = engine->stop_fd = engine->timer_fd = -1;
+    engine->stop_fd = -1;
     engine->shortest_ms = PL_LINGER_MS;
     pthread_mutex_init(&engine->model_lock, NULL);
     pl_ready_ring_init(&engine->ring);
@@ -291,12 +324,15 @@ static void note_shortest(struct pl_engine *engine, const struct pl_service *ser
         engine->shortest_ms = shortest_ms;
 }
 
-int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd, bool is_datagram)
+int pl_engine_listen(struct pl_engine *engine, uint32_t shard_index, struct pl_service *service,
+                     int fd, bool is_datagram)
 {
-    struct pl_slot *slot = take_slot(engine);
+    bool is_only = shard_index == PL_SHARD_ANY;
+    struct pl_shard *shard = &engine->shards[is_only ? 0 : shard_index];
+    struct pl_slot *slot = take_slot(engine, is_only ? 0 : shard_index);
     int err;
 
-    if (slot == NULL || engine->acceptors_count == PL_LISTENERS_MAX) {
+    if (slot == NULL || shard->acceptors_count == PL_LISTENERS_MAX) {
         pl_close_fd(&fd);
         err = -ENOBUFS;
         goto give_slot;
@@ -308,7 +344,9 @@ int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int f
         pl_close_fd(&slot->handle.fd);
         goto give_slot;
     }
-    engine->acceptors[engine->acceptors_count++] = slot->handle.token;
+    if (!is_datagram)
+        ((struct pl_acceptor *)(void *)slot)->is_shared = is_only;
+    shard->acceptors[shard->acceptors_count++] = slot->handle.token;
     note_shortest(engine, service);
     return 0;
 
@@ -322,27 +360,37 @@ static int open_stop(struct pl_engine *engine)
 {
     int err = pl_waker_open(&engine->stop_fd);
 
-    return err < 0 ? err : pl_handle_set_watch(&engine->set, engine->stop_fd, TOKEN_STOP, false);
+    for (uint32_t i = 0; i < engine->face.shards_count && err == 0; i++)
+        err = pl_handle_set_watch(&engine->shards[i].set, engine->stop_fd, PL_TOKEN_STOP, false);
+    return err;
+}
+
+static int arm_listener(struct pl_engine *engine, uint64_t token)
+{
+    struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)token);
+    struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
+    uint32_t reasons;
+    int err;
+
+    slot->waits = PL_READABLE;
+    err = pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits);
+    if (err < 0)
+        return err;
+    if (!pl_claim_release(&slot->claim, slot->waits, &reasons))
+        pl_slot_wake(slot, reasons);
+    return 0;
 }
 
 /* Listeners are armed last: the first connection finds every thread in place. One that cannot be
  * armed ends the start; a settle would close it and leave a server that serves nobody. */
 static int arm_listeners(struct pl_engine *engine)
 {
-    for (uint32_t i = 0; i < engine->acceptors_count; i++) {
-        struct pl_slot *slot =
-            pl_slot_table_at(&engine->face.table, (uint32_t)engine->acceptors[i]);
-        uint32_t reasons;
-        int err;
+    int err = 0;
 
-        slot->waits = PL_READABLE;
-        err = pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits);
-        if (err < 0)
-            return err;
-        if (!pl_claim_release(&slot->claim, slot->waits, &reasons))
-            pl_slot_wake(slot, reasons);
-    }
-    return 0;
+    for (uint32_t i = 0; i < engine->face.shards_count; i++)
+        for (uint32_t k = 0; k < engine->shards[i].acceptors_count && err == 0; k++)
+            err = arm_listener(engine, engine->shards[i].acceptors[k]);
+    return err;
 }
 
 int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
@@ -390,7 +438,7 @@ void pl_engine_drain(struct pl_engine *engine)
 int pl_engine_add_watch(struct pl_engine *engine, const struct pl_watch_settings *settings,
                         uint64_t *ret_token)
 {
-    struct pl_slot *slot = take_slot(engine);
+    struct pl_slot *slot = take_slot(engine, 0);
     int err;
 
     if (slot == NULL)
@@ -458,47 +506,7 @@ void pl_engine_stats(struct pl_engine *engine, struct pl_stats *stats)
             stats->threads[role]++;
     }
     stats->counters[PL_STAT_posts_stale] += atomic_load(&engine->face.table.posts_stale);
-    stats->conns_open += atomic_load(&engine->conns_open);
+    for (uint32_t i = 0; i < engine->face.shards_count; i++)
+        stats->conns_open += atomic_load(&engine->shards[i].conns_open);
     stats->queue_depth += pl_ready_ring_count(&engine->ring);
-}
-
-/* ---- events -------------------------------------------------------------------------------- */
-
-static void win(struct pl_engine *engine, struct pl_thread *thread, const struct pl_event *event,
-                struct pl_slot_queue *won)
-{
-    struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)event->token);
-    uint32_t reasons;
-
-    if (slot == NULL)
-        return;
-    switch (pl_slot_claim(slot, event->token, event->reasons, &reasons)) {
-    case PL_CLAIM_WON:
-        slot->next = (uint8_t)slot->kind->wake(slot, reasons);
-        pl_slot_queue_append(won, slot);
-        break;
-    case PL_CLAIM_NOTED:
-        PL_COUNT(thread->stats, events_noted);
-        break;
-    case PL_CLAIM_STALE:
-        PL_COUNT(thread->stats, events_stale);
-        break;
-    }
-}
-
-void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
-                    int timeout_ms, struct pl_slot_queue *won)
-{
-    struct pl_event events[PL_EVENTS_MAX];
-    size_t count;
-
-    PL_COUNT(thread->stats, polls);
-    count = pl_handle_set_wait(&engine->set, events, events_max, timeout_ms);
-    PL_COUNT_BY(thread->stats, events, count);
-    for (size_t i = 0; i < count; i++) {
-        if (events[i].token == TOKEN_TIMER)
-            pl_engine_fire_timers(engine, won);
-        else if (events[i].token != TOKEN_WAKER && events[i].token != TOKEN_STOP)
-            win(engine, thread, &events[i], won);
-    }
 }

@@ -15,9 +15,10 @@
 #include "acceptor.h"
 #include "buffer_pool.h"
 #include "engine_ops.h"
+#include "handler_note.h"
 #include "model.h"
 #include "ready_ring.h"
-#include "timers.h"
+#include "shard.h"
 #include "watch.h"
 
 #include <paceline/limits.h>
@@ -39,6 +40,7 @@ struct pl_engine_settings {
     const struct pl_arming *arming;
     int64_t turn_ns;   /* 0: no bound in time */
     size_t turn_bytes; /* 0: no bound in bytes */
+    bool is_balancing; /* a new connection goes to the loop that has the fewest */
     uint32_t slots_max;
     const struct pl_model_ops *model;
     struct pl_model_settings model_settings;
@@ -52,29 +54,25 @@ struct pl_engine {
     pthread_mutex_t model_lock;  /* guards model against threads that are not its own */
     struct pl_model *model;      /* owned; NULL before start and after stop */
 
-    struct pl_handle_set set;
+    struct pl_shard *shards; /* owned array of face.shards_count */
     struct pl_ready_ring ring;
-    int waker_fd; /* ends one wait */
-    int stop_fd;  /* ends every wait from its first wake on */
-
-    /* Deadlines. */
-    pthread_mutex_t timers_lock; /* guards the four below and every slot's timer */
-    struct pl_timer_wheel wheel;
-    struct pl_timer_heap heap;
-    int timer_fd;
-    int64_t timer_due_ms; /* what timer_fd is set to */
-    int64_t shortest_ms;  /* of all services: no new deadline is due sooner */
+    int stop_fd;         /* ends every wait from its first wake on */
+    int64_t shortest_ms; /* of all services: no new deadline is due sooner; written in setup */
 
     /* Written in setup, read by any thread. */
     struct pl_stats_block **blocks; /* owned; a block per thread, kept beyond the thread */
     uint32_t blocks_count;
-    uint64_t acceptors[PL_LISTENERS_MAX]; /* tokens */
-    uint32_t acceptors_count;
     struct pl_thread control; /* for turns run by the control thread */
 
     _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
-    _Atomic uint32_t conns_open;
 };
+
+/* The handle set a slot is armed in, with what belongs to it. */
+static inline struct pl_shard *pl_engine_shard_of(struct pl_engine *engine,
+                                                  const struct pl_slot *slot)
+{
+    return &engine->shards[slot->shard];
+}
 
 /* Errors: negative errno with a sentence; nothing is left behind. Thread: setup. */
 PL_MUST_CHECK int pl_engine_open(struct pl_engine *engine,
@@ -87,9 +85,12 @@ void pl_engine_cut(struct pl_engine *engine);
 /* The same, and then the engine itself; nobody may hold a slot any more. */
 void pl_engine_close(struct pl_engine *engine);
 
-/* Adds a listening or datagram socket; takes it over also on failure. Thread: setup. */
-PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, struct pl_service *service, int fd,
-                                   bool is_datagram);
+/* Adds a listening or datagram socket to handle set number `shard`, or, as the only one of its
+ * address, to any: its connections are then dealt out. Takes it over also on failure.
+ * Thread: setup. */
+#define PL_SHARD_ANY UINT32_MAX
+PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, uint32_t shard,
+                                   struct pl_service *service, int fd, bool is_datagram);
 
 /* Opens the settings' model and starts its threads; arms the listeners. Thread: control. */
 PL_MUST_CHECK int pl_engine_start(struct pl_engine *engine, struct pl_error *error);
@@ -118,8 +119,9 @@ PL_MUST_CHECK int pl_engine_prepare_thread(struct pl_engine *engine, struct pl_t
                                            uint32_t block);
 
 /*
- * Waits for the kernel: at most `events_max` events, at most `timeout_ms` (-1: without end). Every
- * slot that was won stands in *won, held by the caller. Thread: the one that waits.
+ * Waits for the kernel in the thread's own handle set: at most `events_max` events, at most
+ * `timeout_ms` (-1: without end). Every slot that was won stands in *won, held by the caller, whose
+ * clock is fresh. Thread: the one that waits.
  */
 void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
                     int timeout_ms, struct pl_slot_queue *won);

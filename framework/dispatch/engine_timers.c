@@ -21,114 +21,118 @@
 /* Claims are made outside the lock; so many at a time. */
 #define FIRED_MAX 128
 
-int pl_engine_timers_open(struct pl_engine *engine)
+int pl_shard_timers_open(struct pl_shard *shard)
 {
-    pthread_mutex_init(&engine->timers_lock, NULL);
-    pl_timer_wheel_init(&engine->wheel, pl_clock_ms(), WHEEL_TICK_MS);
-    pl_timer_heap_init(&engine->heap);
-    engine->timer_due_ms = PL_TIMER_NEVER;
-    engine->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    return engine->timer_fd < 0 ? -errno : 0;
+    pthread_mutex_init(&shard->timers_lock, NULL);
+    pl_timer_wheel_init(&shard->wheel, pl_clock_ms(), WHEEL_TICK_MS);
+    pl_timer_heap_init(&shard->heap);
+    shard->timer_due_ms = PL_TIMER_NEVER;
+    shard->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    return shard->timer_fd < 0 ? -errno : 0;
 }
 
-void pl_engine_timers_close(struct pl_engine *engine)
+void pl_shard_timers_close(struct pl_shard *shard)
 {
-    pl_timer_heap_deinit(&engine->heap);
-    pl_close_fd(&engine->timer_fd);
-    pthread_mutex_destroy(&engine->timers_lock);
+    pl_timer_heap_deinit(&shard->heap);
+    pl_close_fd(&shard->timer_fd);
+    pthread_mutex_destroy(&shard->timers_lock);
 }
 
 /* An earlier deadline must reach a thread that already waits, so the descriptor is set anew. */
-static void set_timer_locked(struct pl_engine *engine, int64_t due_ms)
+static void set_timer_locked(struct pl_shard *shard, int64_t due_ms)
 {
     /* pl_clock_ms() counts from 1; the descriptor's own time of 0 would disarm it. */
     struct itimerspec when = { .it_value = { .tv_sec = (due_ms - 1) / 1000,
                                              .tv_nsec = (due_ms - 1) % 1000 * 1000000 + 1 } };
 
-    engine->timer_due_ms = due_ms;
+    shard->timer_due_ms = due_ms;
     if (due_ms == PL_TIMER_NEVER)
         return;
     /* It can only fail with a bad descriptor or time. */
-    (void)timerfd_settime(engine->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    (void)timerfd_settime(shard->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void hasten_locked(struct pl_engine *engine, int64_t due_ms)
+static void hasten_locked(struct pl_shard *shard, int64_t due_ms)
 {
-    if (due_ms < engine->timer_due_ms)
-        set_timer_locked(engine, due_ms);
+    if (due_ms < shard->timer_due_ms)
+        set_timer_locked(shard, due_ms);
 }
 
 void pl_engine_watch_deadline(struct pl_engine *engine, struct pl_slot *slot)
 {
-    pthread_mutex_lock(&engine->timers_lock);
-    (void)!pl_timers_arm(&engine->wheel.base, &slot->timer, pl_clock_ms() + engine->shortest_ms);
-    hasten_locked(engine, pl_timers_next_due(&engine->wheel.base));
-    pthread_mutex_unlock(&engine->timers_lock);
+    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
+
+    pthread_mutex_lock(&shard->timers_lock);
+    (void)!pl_timers_arm(&shard->wheel.base, &slot->timer,
+                         pl_clock_ms() + shard->engine->shortest_ms);
+    hasten_locked(shard, pl_timers_next_due(&shard->wheel.base));
+    pthread_mutex_unlock(&shard->timers_lock);
 }
 
 int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms)
 {
+    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
     int err = 0;
 
-    pthread_mutex_lock(&engine->timers_lock);
-    pl_timers_cancel(&engine->heap.base, &slot->timer);
+    pthread_mutex_lock(&shard->timers_lock);
+    pl_timers_cancel(&shard->heap.base, &slot->timer);
     if (due_ms != PL_TIMER_NEVER)
-        err = pl_timers_arm(&engine->heap.base, &slot->timer, due_ms);
+        err = pl_timers_arm(&shard->heap.base, &slot->timer, due_ms);
     if (err == 0)
-        hasten_locked(engine, due_ms);
-    pthread_mutex_unlock(&engine->timers_lock);
+        hasten_locked(shard, due_ms);
+    pthread_mutex_unlock(&shard->timers_lock);
     return err;
 }
 
 void pl_engine_cancel_timer(struct pl_engine *engine, struct pl_slot *slot)
 {
+    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
     bool is_conn = slot->kind == &pl_conn_kind;
 
-    pthread_mutex_lock(&engine->timers_lock);
-    pl_timers_cancel(is_conn ? &engine->wheel.base : &engine->heap.base, &slot->timer);
-    pthread_mutex_unlock(&engine->timers_lock);
+    pthread_mutex_lock(&shard->timers_lock);
+    pl_timers_cancel(is_conn ? &shard->wheel.base : &shard->heap.base, &slot->timer);
+    pthread_mutex_unlock(&shard->timers_lock);
 }
 
-static size_t collect_locked(struct pl_engine *engine, int64_t now_ms, uint64_t *tokens)
+static size_t collect_locked(struct pl_shard *shard, int64_t now_ms, uint64_t *tokens)
 {
-    struct pl_slot_table *table = &engine->face.table;
+    struct pl_slot_table *table = &shard->engine->face.table;
     struct pl_timer *timer;
     size_t count = 0;
 
-    while (count < FIRED_MAX &&
-           (timer = pl_timers_take_expired(&engine->heap.base, now_ms)) != NULL)
+    while (count < FIRED_MAX && (timer = pl_timers_take_expired(&shard->heap.base, now_ms)) != NULL)
         tokens[count++] = timer->token;
     while (count < FIRED_MAX &&
-           (timer = pl_timers_take_expired(&engine->wheel.base, now_ms)) != NULL) {
+           (timer = pl_timers_take_expired(&shard->wheel.base, now_ms)) != NULL) {
         struct pl_slot *slot = pl_slot_table_at(table, (uint32_t)timer->token);
         int64_t due_ms = atomic_load_explicit(&slot->due_ms, memory_order_relaxed);
-        int64_t look_ms = now_ms + engine->shortest_ms;
+        int64_t look_ms = now_ms + shard->engine->shortest_ms;
 
         if (due_ms <= now_ms)
             tokens[count++] = timer->token;
         else if (due_ms < look_ms)
             look_ms = due_ms;
-        (void)!pl_timers_arm(&engine->wheel.base, timer, look_ms);
+        (void)!pl_timers_arm(&shard->wheel.base, timer, look_ms);
     }
     return count;
 }
 
-void pl_engine_fire_timers(struct pl_engine *engine, struct pl_slot_queue *won)
+void pl_shard_fire_timers(struct pl_shard *shard, struct pl_slot_queue *won)
 {
     uint64_t tokens[FIRED_MAX];
     int64_t wheel_due_ms, heap_due_ms;
     size_t count;
 
     /* Whoever holds the lock arms the descriptor when it is done, so nothing is lost. */
-    pthread_mutex_lock(&engine->timers_lock);
-    count = collect_locked(engine, pl_clock_ms(), tokens);
-    wheel_due_ms = pl_timers_next_due(&engine->wheel.base);
-    heap_due_ms = pl_timers_next_due(&engine->heap.base);
-    set_timer_locked(engine, wheel_due_ms < heap_due_ms ? wheel_due_ms : heap_due_ms);
-    pthread_mutex_unlock(&engine->timers_lock);
+    pthread_mutex_lock(&shard->timers_lock);
+    count = collect_locked(shard, pl_clock_ms(), tokens);
+    wheel_due_ms = pl_timers_next_due(&shard->wheel.base);
+    heap_due_ms = pl_timers_next_due(&shard->heap.base);
+    set_timer_locked(shard, wheel_due_ms < heap_due_ms ? wheel_due_ms : heap_due_ms);
+    pthread_mutex_unlock(&shard->timers_lock);
 
     for (size_t i = 0; i < count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)tokens[i]);
+        struct pl_slot *slot = pl_slot_table_at(&shard->engine->face.table, (uint32_t)tokens[i]);
         uint32_t reasons;
 
         if (pl_slot_claim(slot, tokens[i], PL_TIMEOUT, &reasons) != PL_CLAIM_WON)

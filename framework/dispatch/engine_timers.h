@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's deadlines: one descriptor in the handle set stands for all of them. */
+/* The deadlines of a shard's slots; see engine_timers.c. */
 #ifndef PL_DISPATCH_ENGINE_TIMERS_H
 #define PL_DISPATCH_ENGINE_TIMERS_H
 
 #include "engine.h"
 
-PL_MUST_CHECK int pl_engine_timers_open(struct pl_engine *engine);
-void pl_engine_timers_close(struct pl_engine *engine);
+PL_MUST_CHECK int pl_shard_timers_open(struct pl_shard *shard);
+void pl_shard_timers_close(struct pl_shard *shard);
 
-/* Puts a connection under the wheel's eyes until it closes. Thread: the holder. */
+/* A connection begins: from here on the wheel looks at its due_ms. Thread: holder. */
 void pl_engine_watch_deadline(struct pl_engine *engine, struct pl_slot *slot);
-/* A precise deadline for any other slot. Thread: the holder. */
-int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
-/* Thread: the holder. */
+/* A precise deadline, for slots that are no connection; PL_TIMER_NEVER: none. -ENOMEM */
+PL_MUST_CHECK int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *slot,
+                                      int64_t due_ms);
+/* The slot ends. Thread: holder. */
 void pl_engine_cancel_timer(struct pl_engine *engine, struct pl_slot *slot);
-
-/* Claims every slot whose deadline has passed; those won stand in *won. Thread: any. */
-void pl_engine_fire_timers(struct pl_engine *engine, struct pl_slot_queue *won);
+/* timer_fd was readable: appends what was won to `won`. Thread: any that waits for events. */
+void pl_shard_fire_timers(struct pl_shard *shard, struct pl_slot_queue *won);
 
 #endif

@@ -29,7 +29,7 @@ static void *io_thread(void *argument)
 
         if (slot == NULL || !pl_io_may_receive(model, thread, slot, &stages))
             continue;
-        next = pl_turn_run(thread, slot, stages);
+        next = pl_io_run(model, thread, slot, stages);
         if (next == PL_RUN_PROCESS)
             pl_io_queue(model, thread, slot);
         else
@@ -80,6 +80,7 @@ const struct pl_model_ops pl_half_sync_half_async_ops = {
     .open = open_model,
     .start = start,
     .ready = pl_io_model_ready,
+    .away = pl_io_model_away,
     .stop = pl_io_model_stop,
     .join = pl_io_model_join,
     .close = pl_io_model_close

@@ -4,10 +4,8 @@
 #include "alloc.h"
 #include "assert.h"
 #include "conn.h"
-#include "waker.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- the I/O thread ------------------------------------------------------------------------ */
 
@@ -15,7 +13,7 @@ static void publish(struct pl_io_model *model, struct pl_thread *thread)
 {
     if (model->to_queue.first == NULL)
         return;
-    pl_ready_ring_append_all(&model->base.engine->ring, &model->to_queue);
+    pl_ready_ring_append_all(&model->base.engine->ring, &model->to_queue, thread->now_ns);
     (void)pl_thread_set_wake_one(&model->workers, thread);
 }
 
@@ -24,22 +22,15 @@ static uint32_t queue_depth(struct pl_io_model *model)
     return pl_ready_ring_count(&model->base.engine->ring) + model->to_queue.count;
 }
 
-static void take_inbox(struct pl_io_model *model)
+static bool may_unstall(struct pl_io_model *model)
 {
-    if (atomic_load(&model->inbox_count) == 0)
-        return;
-    pthread_mutex_lock(&model->inbox_lock);
-    pl_slot_queue_move_all(&model->events, &model->inbox);
-    atomic_store(&model->inbox_count, 0);
-    pthread_mutex_unlock(&model->inbox_lock);
-    for (struct pl_slot *slot = model->events.first; slot != NULL; slot = slot->ready_next)
-        slot->queued = false;
+    return model->stalled.first != NULL && queue_depth(model) <= model->settings.queue_max / 2;
 }
 
 /* Below half of its bound the queue takes again what stalled. */
 static void take_stalled(struct pl_io_model *model)
 {
-    if (model->stalled.first == NULL || queue_depth(model) > model->settings.queue_max / 2)
+    if (!may_unstall(model))
         return;
     pl_slot_queue_move_all(&model->events, &model->stalled);
     atomic_store(&model->is_stalled, false);
@@ -54,22 +45,27 @@ struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
         return slot;
     publish(model, thread);
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    /* Asleep is said before the last look: a poster sees it, or the look sees what it posted. */
-    atomic_store(&model->is_io_asleep, true);
-    is_awaited =
-        atomic_load(&model->inbox_count) > 0 ||
-        (model->stalled.first != NULL && queue_depth(model) <= model->settings.queue_max / 2);
+    is_awaited = pl_inbox_sleep(&model->inbox) || may_unstall(model) || model->later.first != NULL;
     pl_engine_poll(model->base.engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &model->events);
-    atomic_store(&model->is_io_asleep, false);
-    take_inbox(model);
+    pl_slot_queue_move_all(&model->events, &model->later);
+    pl_inbox_take(&model->inbox, &model->events);
     take_stalled(model);
     return pl_slot_queue_take(&model->events);
 }
 
-static void wake_io(struct pl_io_model *model)
+enum pl_next pl_io_run(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
+                       uint32_t stages)
 {
-    if (atomic_exchange(&model->is_io_asleep, false))
-        pl_waker_wake(model->base.engine->waker_fd);
+    enum pl_next next;
+
+    thread->is_inline = model->worker_stages != 0 && model->settings.is_inlining &&
+                        slot->kind == &pl_conn_kind && model->events.first == NULL &&
+                        queue_depth(model) == 0;
+    if (thread->is_inline)
+        stages |= model->worker_stages;
+    next = pl_turn_run(thread, slot, stages);
+    thread->is_inline = false;
+    return next;
 }
 
 /* It only throws away what it reads. */
@@ -118,45 +114,52 @@ struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thre
 
     if (slot == NULL) {
         pl_thread_set_park(&model->workers, thread, has_work, model);
+        pl_thread_tick(thread);
         return NULL;
     }
     if (has_work(model))
         (void)pl_thread_set_wake_one(&model->workers, thread);
     if (atomic_load(&model->is_stalled) &&
         pl_ready_ring_count(&model->base.engine->ring) <= model->settings.queue_max / 2)
-        wake_io(model);
+        pl_inbox_wake(&model->inbox);
     return slot;
 }
 
 void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot)
 {
-    PL_ASSERT(!slot->queued);
-    slot->queued = true;
-    pthread_mutex_lock(&model->inbox_lock);
-    pl_slot_queue_append(&model->inbox, slot);
-    atomic_store(&model->inbox_count, model->inbox.count);
-    pthread_mutex_unlock(&model->inbox_lock);
-    wake_io(model);
+    pl_inbox_post(&model->inbox, slot);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-/* Work for workers goes to the ready ring; all else is the I/O thread's. */
+/* The I/O thread sorts its own out in its loop. Of the others', work for workers goes to the ready
+ * ring; all else is the I/O thread's. */
 void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct pl_slot *slot)
 {
     struct pl_io_model *model = pl_io_model_of(base);
-    bool is_stage = pl_next_is_stage((enum pl_next)slot->next);
-    /* What the I/O thread began and may go on with, it goes on with. */
-    bool is_own =
-        thread == model->io.threads && is_stage && (model->io_stages & (1u << slot->next)) != 0;
-    bool is_for_workers = is_stage && !is_own && (model->worker_stages & (1u << slot->next)) != 0;
 
-    if (!is_for_workers) {
+    if (thread == model->io.threads) {
+        pl_slot_queue_append(&model->later, slot);
+        return;
+    }
+    if (!pl_next_is_stage((enum pl_next)slot->next) ||
+        (model->worker_stages & (1u << slot->next)) == 0) {
         pl_io_hand_back(model, slot);
         return;
     }
-    pl_ready_ring_append(&base->engine->ring, slot);
-    (void)pl_thread_set_wake_one(&model->workers, thread == &base->engine->control ? NULL : thread);
+    pl_ready_ring_append(&base->engine->ring, slot,
+                         thread != NULL ? thread->now_ns : pl_clock_ns());
+    (void)pl_thread_set_wake_one(&model->workers, thread);
+}
+
+/* A worker has woken the next when it took its slot. The I/O thread has a handler in passing that
+ * blocks after all: what it has collected must not wait for it. */
+void pl_io_model_away(struct pl_model *base, struct pl_thread *thread)
+{
+    struct pl_io_model *model = pl_io_model_of(base);
+
+    if (thread == model->io.threads && model->worker_stages != 0)
+        publish(model, thread);
 }
 
 int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
@@ -173,7 +176,7 @@ int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
     model->settings = *settings;
     model->io_stages = io_stages;
     model->worker_stages = worker_stages;
-    pthread_mutex_init(&model->inbox_lock, NULL);
+    pl_inbox_init(&model->inbox, engine->shards[0].waker_fd);
     err = pl_thread_set_init(&model->io, engine, "io", 1, 1);
     if (err < 0)
         goto free_model;
@@ -186,7 +189,7 @@ int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
 deinit_io:
     pl_thread_set_deinit(&model->io);
 free_model:
-    pthread_mutex_destroy(&model->inbox_lock);
+    pl_inbox_deinit(&model->inbox);
     pl_free(model);
     return err;
 }
@@ -228,6 +231,6 @@ void pl_io_model_close(struct pl_model *base)
 
     pl_thread_set_deinit(&model->workers);
     pl_thread_set_deinit(&model->io);
-    pthread_mutex_destroy(&model->inbox_lock);
+    pl_inbox_deinit(&model->inbox);
     pl_free(model);
 }

@@ -13,6 +13,7 @@
 #define PL_DISPATCH_IO_THREAD_H
 
 #include "engine.h"
+#include "inbox.h"
 #include "thread_set.h"
 
 struct pl_io_model {
@@ -23,13 +24,11 @@ struct pl_io_model {
     uint32_t io_stages;     /* what the I/O thread may run */
     uint32_t worker_stages; /* what a worker may run; 0: there are none */
 
-    pthread_mutex_t inbox_lock; /* guards inbox */
-    struct pl_slot_queue inbox; /* from workers and other threads to the I/O thread */
-    _Atomic uint32_t inbox_count;
-    _Atomic bool is_io_asleep; /* whoever exchanges it to false must wake it */
+    struct pl_inbox inbox; /* from workers and other threads to the I/O thread */
 
     /* The I/O thread only. */
     struct pl_slot_queue events;   /* won or handed back, not yet looked at */
+    struct pl_slot_queue later;    /* its own that go on, after the kernel was asked */
     struct pl_slot_queue stalled;  /* held and unread, because the queue is full */
     struct pl_slot_queue to_queue; /* for the workers, published at the end of the batch */
     /* Written by the I/O thread, read by workers: somebody stalls. */
@@ -47,6 +46,7 @@ PL_MUST_CHECK int pl_io_model_open(const struct pl_model_ops *ops, struct pl_eng
                                    uint32_t worker_stages, struct pl_model **ret_model);
 PL_MUST_CHECK int pl_io_model_start(struct pl_model *model, void *(*io_main)(void *),
                                     void *(*worker_main)(void *));
+void pl_io_model_away(struct pl_model *model, struct pl_thread *thread);
 void pl_io_model_ready(struct pl_model *model, struct pl_thread *thread, struct pl_slot *slot);
 void pl_io_model_stop(struct pl_model *model);
 uint32_t pl_io_model_join(struct pl_model *model, int64_t deadline_ms);
@@ -59,6 +59,10 @@ struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread);
  * refused (then true), as the settings say. Thread: the I/O thread. */
 bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
                        uint32_t *stages);
+/* Runs a turn of a slot on the I/O thread. When it is the only one and nothing is queued, a quick
+ * handler runs in passing: that costs less than a hand-over. Thread: the I/O thread. */
+enum pl_next pl_io_run(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
+                       uint32_t stages);
 /* Puts a slot into the queue to the workers; seen by them when the batch is published. Thread: the
  * I/O thread. */
 void pl_io_queue(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot);

@@ -2,17 +2,23 @@
 /*
  * Leader/followers (POSA2): one thread waits, the others stand by.
  *
- *     follower ──promoted──▶ leader ──event──▶ processing ──settled──▶ follower
- *         ▲                                        │
- *         └────────── nothing to do ◀──────────────┘
+ *     follower ──promoted──▶ leader ──events──▶ processing ──settled──▶ follower
+ *         ▲                    ▲                    │  │
+ *         │                    └── nobody leads ◀───┘  │
+ *         └─────────────── nothing to do ◀─────────────┘
  *
- * Nothing crosses threads: who took the event runs the whole turn. A slot whose budget was cut
- * stands in the ready ring, which any thread takes from before it thinks of leading; the kernel is
- * asked once a round all the same, or the ring could starve the rest.
+ * Nothing crosses threads: who takes a slot runs its whole turn. What the leader finds beyond the
+ * first stands in the ready ring, and so does a slot whose budget was cut; any thread takes from
+ * there before it thinks of leading.
  *
- * Invariant: at most one leader; it has given up leadership, and a follower is promoted, before it
- * runs what it found (promotion: always).
+ * A promotion costs a wake. `adaptive` promotes when somebody is needed: more stands in the ring,
+ * or the handler that is about to run is known to be slow, may block, or is not known yet. A quick
+ * one's thread comes back and leads again. What no average foresees, the deputy finds.
+ *
+ * Invariant: at most one leader, and it has given up leadership before it runs what it found. With
+ * `kernel` there is none: the kernel's queue appoints a thread per event.
  */
+#include "deputy.h"
 #include "engine.h"
 #include "thread_set.h"
 
@@ -25,17 +31,21 @@
 struct leader_followers {
     struct pl_model base;
     struct pl_thread_set set;
+    struct pl_deputy deputy;
+    enum pl_promotion promotion;
 
     _Atomic bool has_leader;
     _Atomic uint32_t leaders;      /* for the invariant */
+    _Atomic uint32_t leaderships;  /* goes round; the deputy sees whether anything moves */
     _Atomic bool is_leader_asleep; /* in the kernel; whoever exchanges it to false must wake it */
     _Atomic int32_t pops_left;     /* of the ready ring until the kernel is asked again */
 };
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread);
-static bool join(struct leader_followers *lf, struct pl_thread *thread);
-static struct pl_slot *wait_for_one(struct leader_followers *lf, struct pl_thread *thread);
-static void promote_new_leader(struct leader_followers *lf, struct pl_thread *thread);
+static struct pl_slot *lead(struct leader_followers *lf, struct pl_thread *thread);
+static struct pl_slot *wait_in_kernel(struct leader_followers *lf, struct pl_thread *thread);
+static bool become_leader(struct leader_followers *lf);
+static void follow(struct leader_followers *lf, struct pl_thread *thread);
 
 static void *thread_main(void *argument)
 {
@@ -45,10 +55,12 @@ static void *thread_main(void *argument)
     while (!pl_thread_set_is_stopping(&lf->set)) {
         struct pl_slot *slot = take_ready(lf, thread);
 
-        if (slot == NULL && join(lf, thread)) {
-            slot = wait_for_one(lf, thread);
-            promote_new_leader(lf, thread);
-        }
+        if (slot == NULL && lf->promotion == PL_PROMOTION_KERNEL)
+            slot = wait_in_kernel(lf, thread);
+        else if (slot == NULL && become_leader(lf))
+            slot = lead(lf, thread);
+        else if (slot == NULL)
+            follow(lf, thread);
         if (slot != NULL) {
             pl_settle(thread, slot, pl_turn_run(thread, slot, PL_STAGES_ALL));
             pl_turn_end(thread);
@@ -69,6 +81,7 @@ static bool become_leader(struct leader_followers *lf)
 
 static void leave_leadership(struct leader_followers *lf)
 {
+    atomic_store_explicit(&lf->leaderships, lf->leaderships + 1, memory_order_relaxed);
     PL_ASSERT(atomic_fetch_sub(&lf->leaders, 1) == 1);
     atomic_store(&lf->has_leader, false);
 }
@@ -78,11 +91,20 @@ static bool is_someone_needed(void *context)
 {
     struct leader_followers *lf = context;
 
-    return !atomic_load(&lf->has_leader) || pl_ready_ring_count(&lf->base.engine->ring) > 0;
+    return pl_ready_ring_count(&lf->base.engine->ring) > 0 ||
+           (lf->promotion != PL_PROMOTION_KERNEL && !atomic_load(&lf->has_leader));
 }
 
-/* Once a round of the ring, and at least every few pops, the kernel is asked without waiting, and
- * what it has joins the ring's tail. */
+static void wake_someone(struct leader_followers *lf, struct pl_thread *by)
+{
+    if (lf->promotion == PL_PROMOTION_KERNEL)
+        pl_waker_wake(lf->base.engine->shards[0].waker_fd);
+    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_exchange(&lf->is_leader_asleep, false))
+        pl_waker_wake(lf->base.engine->shards[0].waker_fd);
+}
+
+/* Once a round of the ring the kernel is asked without waiting, and what it has joins the ring's
+ * tail: slots that come again and again must not keep the others out. */
 static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread)
 {
     struct pl_ready_ring *ring = &lf->base.engine->ring;
@@ -93,35 +115,43 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
         return;
     pl_engine_poll(lf->base.engine, thread, PL_EVENTS_MAX, 0, &won);
     leave_leadership(lf);
-    pl_ready_ring_append_all(ring, &won);
+    pl_ready_ring_append_all(ring, &won, thread->now_ns);
     round = pl_ready_ring_count(ring);
     atomic_store(&lf->pops_left, (int32_t)(round < PL_READY_POPS_MAX ? round : PL_READY_POPS_MAX));
 }
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread)
 {
-    struct pl_slot *slot = pl_ready_ring_take(&lf->base.engine->ring);
+    struct pl_ready_ring *ring = &lf->base.engine->ring;
+    struct pl_slot *slot = pl_ready_ring_take(ring);
 
     if (slot == NULL)
         return NULL;
     look_at_kernel(lf, thread);
-    if (is_someone_needed(lf))
+    if (lf->promotion == PL_PROMOTION_ALWAYS ? is_someone_needed(lf)
+                                             : pl_ready_ring_count(ring) > 0)
         (void)pl_thread_set_wake_one(&lf->set, thread);
     return slot;
 }
 
-/* True: this thread leads now. False: it has slept as a follower and should look around. */
-static bool join(struct leader_followers *lf, struct pl_thread *thread)
+/* Whom the leader makes room for. */
+static void promote_new_leader(struct leader_followers *lf, struct pl_thread *thread)
 {
-    if (become_leader(lf))
-        return true;
-    pl_thread_set_park(&lf->set, thread, is_someone_needed, lf);
-    return false;
+    uint32_t left = pl_ready_ring_count(&lf->base.engine->ring);
+
+    leave_leadership(lf);
+    if (lf->promotion == PL_PROMOTION_ALWAYS || left > 0) {
+        PL_COUNT(thread->stats, promotions);
+        (void)pl_thread_set_wake_one(&lf->set, thread);
+    } else {
+        pl_deputy_stir(&lf->deputy);
+    }
 }
 
-static struct pl_slot *wait_for_one(struct leader_followers *lf, struct pl_thread *thread)
+static struct pl_slot *lead(struct leader_followers *lf, struct pl_thread *thread)
 {
     struct pl_engine *engine = lf->base.engine;
+    size_t events_max = lf->promotion == PL_PROMOTION_ALWAYS ? 1 : PL_EVENTS_MAX;
     struct pl_slot_queue won = { .first = NULL };
     struct pl_slot *slot;
     bool is_awaited;
@@ -130,18 +160,39 @@ static struct pl_slot *wait_for_one(struct leader_followers *lf, struct pl_threa
     /* Asleep is said before the last look: an appender sees it, or the look sees the slot. */
     atomic_store(&lf->is_leader_asleep, true);
     is_awaited = pl_ready_ring_count(&engine->ring) > 0;
-    pl_engine_poll(engine, thread, 1, is_awaited ? 0 : -1, &won);
-    atomic_store(&lf->is_leader_asleep, false);
+    pl_engine_poll(engine, thread, events_max, is_awaited ? 0 : -1, &won);
+    atomic_store_explicit(&lf->is_leader_asleep, false, memory_order_relaxed);
     slot = pl_slot_queue_take(&won);
-    pl_ready_ring_append_all(&engine->ring, &won); /* a timer can end several waits at once */
+    if (won.first != NULL) {
+        /* Their own round needs no look: whoever finds the ring empty leads. */
+        atomic_store(&lf->pops_left, (int32_t)won.count + 1);
+        pl_ready_ring_append_all(&engine->ring, &won, thread->now_ns);
+    }
+    promote_new_leader(lf, thread);
     return slot;
 }
 
-static void promote_new_leader(struct leader_followers *lf, struct pl_thread *thread)
+/* Not among the idle of the set: the kernel keeps the sleepers, last to sleep first to wake. */
+static struct pl_slot *wait_in_kernel(struct leader_followers *lf, struct pl_thread *thread)
 {
-    leave_leadership(lf);
-    PL_COUNT(thread->stats, promotions);
-    (void)pl_thread_set_wake_one(&lf->set, thread);
+    struct pl_engine *engine = lf->base.engine;
+    struct pl_slot_queue won = { .first = NULL };
+    struct pl_slot *slot;
+
+    pl_thread_set_role(thread, PL_ROLE_LEADER);
+    atomic_store(&lf->is_leader_asleep, true);
+    pl_engine_poll(engine, thread, 1, pl_ready_ring_count(&engine->ring) > 0 ? 0 : -1, &won);
+    slot = pl_slot_queue_take(&won);
+    pl_ready_ring_append_all(&engine->ring, &won, thread->now_ns); /* timers that passed together */
+    if (pl_ready_ring_count(&engine->ring) > 0)
+        wake_someone(lf, thread);
+    return slot;
+}
+
+static void follow(struct leader_followers *lf, struct pl_thread *thread)
+{
+    pl_thread_set_park(&lf->set, thread, is_someone_needed, lf);
+    pl_thread_tick(thread);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -150,12 +201,39 @@ static void ready(struct pl_model *model, struct pl_thread *thread, struct pl_sl
 {
     struct leader_followers *lf = (struct leader_followers *)(void *)model;
 
-    pl_ready_ring_append(&model->engine->ring, slot);
-    /* A thread of the set comes back for it at once, unless a job is in front of it. */
-    if (thread != NULL && thread != &model->engine->control && thread->job == NULL)
+    pl_ready_ring_append(&model->engine->ring, slot,
+                         thread != NULL ? thread->now_ns : pl_clock_ns());
+    /* A thread of the set comes back for it, unless something slow is in front of it. */
+    if (thread == NULL || thread->job != NULL || pl_thread_is_busy(thread))
+        wake_someone(lf, NULL);
+    else
+        pl_deputy_stir(&lf->deputy);
+}
+
+static void away(struct pl_model *model, struct pl_thread *thread)
+{
+    struct leader_followers *lf = (struct leader_followers *)(void *)model;
+
+    if (!is_someone_needed(lf))
         return;
-    if (!pl_thread_set_wake_one(&lf->set, NULL) && atomic_exchange(&lf->is_leader_asleep, false))
-        pl_waker_wake(model->engine->waker_fd);
+    if (lf->promotion != PL_PROMOTION_KERNEL && !atomic_load(&lf->has_leader))
+        PL_COUNT(thread->stats, promotions);
+    wake_someone(lf, thread);
+}
+
+/* The deputy's look: true when nothing has moved since the last one. Then, if somebody is needed,
+ * whoever should have come is stuck in a handler that nothing announced. */
+static bool look(void *context)
+{
+    struct leader_followers *lf = context;
+    uint32_t moved = atomic_load_explicit(&lf->leaderships, memory_order_relaxed) +
+                     atomic_load_explicit(&lf->base.engine->ring.takes, memory_order_relaxed);
+    bool is_quiet = moved == lf->deputy.seen;
+
+    lf->deputy.seen = moved;
+    if (is_quiet && is_someone_needed(lf))
+        wake_someone(lf, NULL);
+    return is_quiet;
 }
 
 static int open_model(struct pl_engine *engine, const struct pl_model_settings *settings,
@@ -168,34 +246,63 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
         return -ENOMEM;
     lf->base.ops = &pl_leader_followers_ops;
     lf->base.engine = engine;
+    lf->promotion = settings->promotion;
     err = pl_thread_set_init(&lf->set, engine, "lf", settings->threads, 1);
-    if (err < 0) {
-        pl_free(lf);
-        return err;
-    }
+    if (err < 0)
+        goto free_model;
+    err = pl_deputy_init(&lf->deputy, engine, settings->threads + 1, look, lf);
+    if (err < 0)
+        goto deinit_set;
     *ret_model = &lf->base;
     return 0;
+
+deinit_set:
+    pl_thread_set_deinit(&lf->set);
+free_model:
+    pl_free(lf);
+    return err;
 }
 
 static int start(struct pl_model *model)
 {
-    return pl_thread_set_start(&((struct leader_followers *)(void *)model)->set, thread_main);
+    struct leader_followers *lf = (struct leader_followers *)(void *)model;
+    int err = pl_thread_set_start(&lf->set, thread_main);
+
+    /* One thread alone has nobody to stand in for it. */
+    if (err < 0 || lf->set.count == 1)
+        return err;
+    err = pl_deputy_start(&lf->deputy);
+    if (err < 0) {
+        pl_thread_set_stop(&lf->set);
+        pl_waker_wake(model->engine->stop_fd);
+        (void)pl_thread_set_join(&lf->set, INT64_MAX);
+    }
+    return err;
 }
 
 static void stop(struct pl_model *model)
 {
-    pl_thread_set_stop(&((struct leader_followers *)(void *)model)->set);
+    struct leader_followers *lf = (struct leader_followers *)(void *)model;
+
+    pl_deputy_stop(&lf->deputy);
+    pl_thread_set_stop(&lf->set);
 }
 
 static uint32_t join_threads(struct pl_model *model, int64_t deadline_ms)
 {
-    return pl_thread_set_join(&((struct leader_followers *)(void *)model)->set, deadline_ms);
+    struct leader_followers *lf = (struct leader_followers *)(void *)model;
+
+    pl_deputy_join(&lf->deputy);
+    return pl_thread_set_join(&lf->set, deadline_ms);
 }
 
 static void close_model(struct pl_model *model)
 {
-    pl_thread_set_deinit(&((struct leader_followers *)(void *)model)->set);
-    pl_free(model);
+    struct leader_followers *lf = (struct leader_followers *)(void *)model;
+
+    pl_deputy_deinit(&lf->deputy);
+    pl_thread_set_deinit(&lf->set);
+    pl_free(lf);
 }
 
 const struct pl_model_ops pl_leader_followers_ops = {
@@ -207,6 +314,7 @@ const struct pl_model_ops pl_leader_followers_ops = {
     .open = open_model,
     .start = start,
     .ready = ready,
+    .away = away,
     .stop = stop,
     .join = join_threads,
     .close = close_model

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct pl_model_ops *const pl_models[] = { &pl_leader_followers_ops,
-                                                 &pl_half_sync_half_async_ops, &pl_reactor_ops,
-                                                 &pl_proactor_ops, NULL };
+const struct pl_model_ops *const pl_models[] = {
+    &pl_leader_followers_ops, &pl_half_sync_half_async_ops,
+    &pl_reactor_ops,          &pl_proactor_ops,
+    &pl_per_core_ops,         NULL
+};
 
 static bool is_spelling(const char *spellings, const char *name)
 {

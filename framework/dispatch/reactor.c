@@ -28,7 +28,7 @@ static void *main_thread(void *argument)
 
         if (slot == NULL || !pl_io_may_receive(model, thread, slot, &stages))
             continue;
-        next = pl_turn_run(thread, slot, stages);
+        next = pl_io_run(model, thread, slot, stages);
         if (pl_next_is_stage(next))
             pl_io_queue(model, thread, slot);
         else
@@ -76,6 +76,7 @@ const struct pl_model_ops pl_reactor_ops = { .name = "reactor",
                                              .open = open_model,
                                              .start = start,
                                              .ready = pl_io_model_ready,
+                                             .away = pl_io_model_away,
                                              .stop = pl_io_model_stop,
                                              .join = pl_io_model_join,
                                              .close = pl_io_model_close };

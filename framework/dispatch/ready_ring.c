@@ -2,7 +2,6 @@
 #include "ready_ring.h"
 
 #include "assert.h"
-#include "clock.h"
 
 #include <string.h>
 
@@ -17,12 +16,6 @@ void pl_ready_ring_deinit(struct pl_ready_ring *ring)
     pthread_mutex_destroy(&ring->lock);
 }
 
-/* The low bits are enough for a wait; 0 is kept for "never entered". */
-static uint32_t clock_us(void)
-{
-    return (uint32_t)(pl_clock_ns() / 1000) | 1;
-}
-
 static void enter(struct pl_slot *slot, uint32_t now_us)
 {
     PL_ASSERT(!slot->queued);
@@ -31,22 +24,28 @@ static void enter(struct pl_slot *slot, uint32_t now_us)
     slot->queued_us = now_us;
 }
 
-void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot)
+/* The low bits are enough for a wait; 0 is kept for "never entered". */
+static uint32_t low_us(int64_t now_ns)
 {
-    enter(slot, clock_us());
+    return (uint32_t)(now_ns / 1000) | 1;
+}
+
+void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot, int64_t now_ns)
+{
+    enter(slot, low_us(now_ns));
     pthread_mutex_lock(&ring->lock);
     pl_slot_queue_append(&ring->queue, slot);
     atomic_store(&ring->count, ring->queue.count);
     pthread_mutex_unlock(&ring->lock);
 }
 
-void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots)
+void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots,
+                              int64_t now_ns)
 {
-    uint32_t now_us;
+    uint32_t now_us = low_us(now_ns);
 
     if (slots->first == NULL)
         return;
-    now_us = clock_us();
     for (struct pl_slot *slot = slots->first; slot != NULL; slot = slot->ready_next)
         enter(slot, now_us);
     pthread_mutex_lock(&ring->lock);
@@ -63,7 +62,8 @@ struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring)
         return NULL;
     pthread_mutex_lock(&ring->lock);
     slot = pl_slot_queue_take(&ring->queue);
-    atomic_store(&ring->count, ring->queue.count);
+    atomic_store_explicit(&ring->count, ring->queue.count, memory_order_relaxed);
+    atomic_store_explicit(&ring->takes, ring->takes + 1, memory_order_relaxed);
     pthread_mutex_unlock(&ring->lock);
     if (slot != NULL)
         slot->queued = false;

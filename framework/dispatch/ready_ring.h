@@ -18,13 +18,15 @@ struct pl_ready_ring {
     pthread_mutex_t lock; /* guards queue; never held across anything but a link */
     struct pl_slot_queue queue;
     _Atomic uint32_t count;
+    _Atomic uint32_t takes; /* goes round; the deputy sees whether anybody takes */
 };
 
 void pl_ready_ring_init(struct pl_ready_ring *ring);
 void pl_ready_ring_deinit(struct pl_ready_ring *ring);
-/* Thread: any; takes over a held slot. */
-void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot);
-void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots);
+/* Takes over a held slot; its wait counts from `now_ns` of pl_clock_ns(). Thread: any. */
+void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot, int64_t now_ns);
+void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots,
+                              int64_t now_ns);
 /* The oldest, now held by the caller, or NULL. Thread: any. */
 struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring);
 

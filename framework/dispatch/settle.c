@@ -26,7 +26,8 @@ static void wait(struct pl_thread *thread, struct pl_slot *slot)
     uint32_t reasons;
 
     if (!slot->is_unwatched) {
-        int err = pl_handle_set_arm(&engine->set, slot->arming, &slot->handle, slot->waits);
+        struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
+        int err = pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits);
 
         if (err < 0) {
             PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed (errno %d), closing",
@@ -75,10 +76,11 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
         PL_ASSERT(slot->kind->lend != NULL);
         slot->kind->lend(slot);
         break;
+    case PL_HAND_OVER:
     case PL_RUN_ACCEPT:
     case PL_RUN_RECEIVE:
     case PL_RUN_PROCESS:
     case PL_RUN_SEND:
-        PL_ASSERT(!pl_next_is_stage(next)); /* a stage is run or handed over */
+        PL_ASSERT(false); /* a stage is run or handed over before */
     }
 }

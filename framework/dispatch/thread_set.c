@@ -37,6 +37,7 @@ int pl_thread_set_init(struct pl_thread_set *set, struct pl_engine *engine, cons
     for (uint32_t i = 0; i < count; i++) {
         struct pl_thread *thread = &set->threads[i];
 
+        thread->set = set;
         thread->index = i;
         snprintf(thread->name, sizeof(thread->name), "%s-%u", name, i);
         (void)sem_init(&thread->wake, 0, 0);

@@ -1,35 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One turn: its clock, its budget, its statistics, and a word about handlers that block unsaid. */
+/*
+ * One turn: its budget, its statistics, and what it says about the handlers it ran.
+ *
+ * The clock is read once, at the end; that is the beginning of the next turn. A thread that slept
+ * or ran something outside a turn looks at the clock before it begins one.
+ */
 #include "engine.h"
 
-#include "clock.h"
+#include "handler_note.h"
 
 #include <paceline/log.h>
 
 /* Longer than any handler that only computes should take; it blocked, or it should say so. */
 #define SLOW_HANDLER_NS 20000000
 
-static void begin(struct pl_thread *thread)
+static void begin(struct pl_thread *thread, struct pl_slot *slot)
 {
     const struct pl_engine_settings *settings = &thread->engine->settings;
 
-    thread->now_ns = pl_clock_ns();
+    thread->turn_began_ns = thread->now_ns;
     thread->turn_end_ns = settings->turn_ns == 0 ? INT64_MAX : thread->now_ns + settings->turn_ns;
     thread->turn_input_left = settings->turn_bytes == 0 ? SIZE_MAX : settings->turn_bytes;
     thread->turn_output_left = PL_TURN_OUTPUT_BYTES_MAX;
     thread->clock_countdown = PL_TURN_CLOCK_EVERY;
     thread->has_declared_blocking = false;
+    thread->is_clock_fresh = false;
+    thread->handlers_run = 0;
     atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
     pl_thread_set_role(thread, PL_ROLE_PROCESSING);
     PL_COUNT(thread->stats, turns);
+    slot->thread = thread;
+    if (slot->queued_us != 0) {
+        int32_t waited_us = (int32_t)((uint32_t)(thread->now_ns / 1000) - slot->queued_us);
+
+        pl_stats_record(thread->stats, PL_HISTOGRAM_queue_wait_us,
+                        waited_us > 0 ? (uint64_t)waited_us : 0);
+        slot->queued_us = 0;
+    }
 }
 
-static void name_slow_handler(struct pl_thread *thread, int64_t took_ns)
+static void name_slow_handler(struct pl_thread *thread, struct pl_handler_note *note,
+                              int64_t took_ns)
 {
-    struct pl_handler_note *note =
-        atomic_load_explicit(&thread->handler_note, memory_order_relaxed);
-
-    if (took_ns < SLOW_HANDLER_NS || note == NULL || thread->has_declared_blocking)
+    if (took_ns < SLOW_HANDLER_NS || thread->has_declared_blocking)
         return;
     PL_COUNT(thread->stats, blocking_undeclared);
     if (!atomic_exchange(&note->is_named, true))
@@ -39,29 +52,36 @@ static void name_slow_handler(struct pl_thread *thread, int64_t took_ns)
                note->name, thread->name, (long long)(took_ns / 1000000));
 }
 
+static void end(struct pl_thread *thread)
+{
+    struct pl_handler_note *note =
+        atomic_load_explicit(&thread->handler_note, memory_order_relaxed);
+    int64_t took_ns;
+
+    if (!thread->is_clock_fresh)
+        pl_thread_tick(thread);
+    took_ns = thread->now_ns - thread->turn_began_ns;
+    pl_stats_record(thread->stats, PL_HISTOGRAM_turn_us, (uint64_t)took_ns / 1000);
+    if (note == NULL)
+        return;
+    pl_handler_note_measured(note, thread);
+    name_slow_handler(thread, note, took_ns);
+}
+
 enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_t stages)
 {
     enum pl_next next;
-    int64_t took_ns;
 
-    begin(thread);
-    if (slot->queued_us != 0) {
-        int32_t waited_us = (int32_t)((uint32_t)(thread->now_ns / 1000) - slot->queued_us);
-
-        pl_stats_record(thread->stats, PL_HISTOGRAM_queue_wait_us,
-                        waited_us > 0 ? (uint64_t)waited_us : 0);
-        slot->queued_us = 0;
-    }
-    slot->thread = thread;
+    begin(thread, slot);
     next = slot->kind->run(slot, stages);
-    took_ns = pl_clock_ns() - thread->now_ns;
-    pl_stats_record(thread->stats, PL_HISTOGRAM_turn_us, (uint64_t)took_ns / 1000);
-    name_slow_handler(thread, took_ns);
+    end(thread);
     return next;
 }
 
 void pl_turn_end(struct pl_thread *thread)
 {
-    if (thread->job != NULL)
-        pl_thread_run_job(thread);
+    if (thread->job == NULL)
+        return;
+    pl_thread_run_job(thread);
+    pl_thread_tick(thread);
 }

@@ -61,8 +61,13 @@ static int set_options(int fd, const struct pl_address *address,
     if (address->socket.ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
         return -errno;
+    if (options->is_port_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
+        return -errno;
     if (address->is_datagram)
         return 0;
+    if (options->has_deferral &&
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){ PL_DEFER_ACCEPT_S }, sizeof(int)) < 0)
+        return -errno;
     if (options->has_nodelay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
         return -errno;
     if (options->has_keepalive && setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0)
@@ -88,6 +93,27 @@ static int bind_and_listen(int fd, const struct pl_address *address,
     return 0;
 }
 
+/* A shared port would let a second server listen beside the first without knowing: a socket that
+ * does not share finds out. */
+static int check_port_is_free(const struct pl_address *address)
+{
+    const int on = 1;
+    int fd = socket(address->socket.ss_family,
+                    (address->is_datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int err = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (address->socket.ss_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (!address->is_datagram)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, (const struct sockaddr *)&address->socket, address->length) < 0)
+        err = -errno;
+    pl_close_fd(&fd);
+    return err;
+}
+
 int pl_listener_open(struct pl_address *address, const struct pl_listener_options *options,
                      int *ret_fd, struct pl_error *error)
 {
@@ -99,6 +125,11 @@ int pl_listener_open(struct pl_address *address, const struct pl_listener_option
         err = remove_dead_unix_socket(address);
         if (err < 0)
             return refuse(error, address, "the file exists", err);
+    }
+    if (options->is_port_shared && !options->is_port_ours) {
+        err = check_port_is_free(address);
+        if (err < 0)
+            return refuse(error, address, "bind", err);
     }
     fd = socket(address->socket.ss_family, type, 0);
     if (fd < 0)

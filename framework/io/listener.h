@@ -12,6 +12,9 @@ struct pl_listener_options {
     mode_t unix_mode; /* of a unix socket's file */
     bool has_nodelay;
     bool has_keepalive;
+    bool has_deferral; /* the client speaks first: it is accepted when it has (TCP_DEFER_ACCEPT) */
+    bool is_port_shared; /* several of our sockets listen on the address (SO_REUSEPORT) */
+    bool is_port_ours;   /* one of them does already */
 };
 
 /*

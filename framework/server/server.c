@@ -137,13 +137,17 @@ static int open_engine(struct pl_server *server, const char *name,
         .arming = dispatch->arming == 0 ? &pl_arming_oneshot : &pl_arming_edge,
         .turn_ns = dispatch->turn.time_us * 1000,
         .turn_bytes = dispatch->turn.bytes,
+        .is_balancing = dispatch->is_balancing,
         .slots_max = server->quota.max + SLOTS_RESERVED + pl_server_upstream_slots(server),
         .model = model,
         .model_settings = { .threads = dispatch->threads == PL_THREADS_AUTO
                                            ? pl_model_threads_auto(model)
                                            : dispatch->threads,
                             .queue_max = dispatch->queue.max,
-                            .queue_full = (enum pl_queue_full)dispatch->queue.full },
+                            .queue_full = (enum pl_queue_full)dispatch->queue.full,
+                            .promotion = (enum pl_promotion)dispatch->promotion,
+                            .is_inlining = dispatch->is_inlining,
+                            .is_pinning = dispatch->is_pinning },
     };
     int err;
 
@@ -236,16 +240,35 @@ int pl_server_check_services(struct pl_server *server, struct pl_error *error)
     return 0;
 }
 
+/* One socket of an address, in one handle set. */
+static int open_socket(struct pl_server_listener *listener, struct pl_listener_options *options,
+                       struct pl_engine *engine, uint32_t shard, struct pl_error *error)
+{
+    int fd;
+    int err = pl_listener_open(&listener->address, options, &fd, error);
+
+    if (err < 0)
+        return err;
+    err = pl_engine_listen(engine, shard, listener->service, fd, listener->address.is_datagram);
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "service %s: too many listeners, or no memory",
+                            listener->service->name);
+    options->is_port_ours = true;
+    return 0;
+}
+
+/* An engine with several handle sets has a socket in each; a unix socket's file leads to one. */
 static int open_listener(struct pl_server *server, const struct pl_service_settings *settings,
                          struct pl_service *service, struct pl_engine *engine, const char *text,
                          struct pl_error *error)
 {
-    const struct pl_listener_options options = { .backlog = (int)settings->backlog,
-                                                 .unix_mode = settings->unix_mode,
-                                                 .has_nodelay = settings->has_nodelay,
-                                                 .has_keepalive = settings->has_keepalive };
+    struct pl_listener_options options = { .backlog = (int)settings->backlog,
+                                           .unix_mode = settings->unix_mode,
+                                           .has_nodelay = settings->has_nodelay,
+                                           .has_keepalive = settings->has_keepalive };
     struct pl_server_listener *listener = &server->listeners[server->listeners_count];
-    int fd, err;
+    uint32_t sockets = engine->face.shards_count;
+    int err;
 
     if (server->listeners_count == PL_SERVER_LISTENERS_MAX)
         return pl_error_set(error, EX_CONFIG, -ENOSPC, "more than %d listeners",
@@ -253,17 +276,19 @@ static int open_listener(struct pl_server *server, const struct pl_service_setti
     err = pl_address_parse(text, &listener->address, error);
     if (err < 0)
         return err;
-    err = pl_listener_open(&listener->address, &options, &fd, error);
-    if (err < 0)
-        return err;
+    if (listener->address.socket.ss_family == AF_UNIX)
+        sockets = 1;
+    options.is_port_shared = sockets > 1;
+    options.has_deferral = settings->has_deferral && service->protocol->client_speaks_first;
     listener->service = service;
+    err = open_socket(listener, &options, engine, sockets > 1 ? 0 : PL_SHARD_ANY, error);
+    if (!options.is_port_ours && err < 0)
+        return err;
     pl_address_format(&listener->address, listener->text, sizeof(listener->text));
     server->listeners_count++;
-    err = pl_engine_listen(engine, service, fd, listener->address.is_datagram);
-    if (err < 0)
-        return pl_error_set(error, EX_OSERR, err, "service %s: too many listeners, or no memory",
-                            service->name);
-    return 0;
+    for (uint32_t i = 1; i < sockets && err == 0; i++)
+        err = open_socket(listener, &options, engine, i, error);
+    return err;
 }
 
 static int open_services(struct pl_server *server, struct pl_error *error)

@@ -20,7 +20,7 @@
 struct pl_server_listener {
     struct pl_address address;
     char text[PL_ADDRESS_TEXT_BYTES];
-    const struct pl_service *service; /* borrowed */
+    struct pl_service *service; /* borrowed */
 };
 
 struct pl_server {
@@ -38,9 +38,11 @@ struct pl_server {
     size_t services_count;
     struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
     size_t engines_count;
-    struct pl_engine *shared_engine; /* one of them, or NULL */
-    struct pl_upstream *upstreams;   /* owned: settings.upstreams.count of them, in place */
-    size_t upstreams_count;          /* that were opened */
+    struct pl_engine *shared_engine;       /* one of them, or NULL */
+    struct pl_upstream_set *upstream_sets; /* owned */
+    uint32_t upstream_sets_count;
+    struct pl_upstream *upstreams; /* owned: settings.upstreams.count of them, in place */
+    size_t upstreams_count;        /* that were opened */
     struct pl_server_listener listeners[PL_SERVER_LISTENERS_MAX];
     size_t listeners_count;
     bool listeners_removed;

@@ -18,7 +18,7 @@
 
 static const char *const auto_words[] = { "auto", NULL };
 static const char *const arming_words[] = { "oneshot", "edge", NULL };
-static const char *const promotion_words[] = { "always", NULL };
+static const char *const promotion_words[] = { "adaptive", "always", "kernel", NULL };
 static const char *const full_words[] = { "wait", "refuse", NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const format_words[] = { "text", "json", NULL };
@@ -71,21 +71,40 @@ static const struct pl_setting dispatch_rows[] = {
       .words = auto_words,
       .help =
           "Threads that may run handlers, beside an I/O thread where the model has one. auto: 8 "
-          "per usable CPU, at least 16. 0 with reactor: the main thread does all." },
+          "per usable CPU, at least 16; with per_core one per usable CPU. 0 with reactor: the main "
+          "thread does all." },
     { .name = "arming",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_dispatch_settings, arming),
-      .by_default = "oneshot",
+      .by_default = "edge",
       .words = arming_words,
-      .help = "How the handle set gives a connection to exactly one thread: EPOLLONESHOT, or "
-              "edge-triggered." },
+      .help = "How the handle set gives a connection to exactly one thread: edge-triggered, or "
+              "EPOLLONESHOT." },
     { .name = "promotion",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_dispatch_settings, promotion),
-      .by_default = "always",
+      .by_default = "adaptive",
       .words = promotion_words,
-      .help = "leader_followers: when the leader promotes a follower before it runs what it "
-              "found." },
+      .help = "leader_followers: the leader promotes a follower when somebody is needed; always, "
+              "before each event; or never, the threads waiting in the kernel's queue." },
+    { .name = "inline",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct pl_dispatch_settings, is_inlining),
+      .by_default = "true",
+      .help = "half_sync_half_async, reactor and proactor: the I/O thread runs a handler known to "
+              "be quick in passing when nothing else is to be done." },
+    { .name = "pin",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct pl_dispatch_settings, is_pinning),
+      .by_default = "false",
+      .help = "per_core: each loop on a CPU of its own." },
+    { .name = "balance",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct pl_dispatch_settings, is_balancing),
+      .by_default = "false",
+      .help =
+          "per_core: a new connection goes to the loop that has the fewest, not to the one that "
+          "the kernel chose. For few connections that last." },
     { .name = "turn",
       .type = PL_SETTING_GROUP,
       .offset = offsetof(struct pl_dispatch_settings, turn),
@@ -138,6 +157,12 @@ static const struct pl_setting service_rows[] = {
       .offset = offsetof(struct pl_service_settings, has_keepalive),
       .by_default = "false",
       .help = "SO_KEEPALIVE." },
+    { .name = "defer_accept",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct pl_service_settings, has_deferral),
+      .by_default = "true",
+      .help = "TCP_DEFER_ACCEPT, for protocols whose client speaks first: a connection is accepted "
+              "with its first bytes, or after a second without." },
     { .name = "unix_mode",
       .type = PL_SETTING_MODE,
       .offset = offsetof(struct pl_service_settings, unix_mode),

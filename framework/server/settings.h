@@ -25,6 +25,9 @@ struct pl_dispatch_settings {
     uint32_t threads;
     int arming; /* 0 oneshot, 1 edge */
     int promotion;
+    bool is_inlining;
+    bool is_pinning;
+    bool is_balancing;
     struct pl_turn_settings turn;
     struct pl_queue_settings queue;
 };
@@ -39,6 +42,7 @@ struct pl_service_settings {
     uint32_t backlog;
     bool has_nodelay;
     bool has_keepalive;
+    bool has_deferral;
     uint32_t unix_mode;
     void *module;
 };
@@ -74,8 +78,8 @@ struct pl_settings_schema {
     struct pl_modules modules;
     const char *model_words[16];
     const char *protocol_words[16];
-    struct pl_setting dispatch_rows[8];
-    struct pl_setting service_rows[12];
+    struct pl_setting dispatch_rows[12];
+    struct pl_setting service_rows[16];
     struct pl_setting rows[8];
 };
 

@@ -113,10 +113,16 @@ struct pl_upstream_lessee {
     bool must_connect;
 };
 
+/* A handle set: of an engine, and which of its own. */
+struct pl_upstream_set {
+    struct pl_engine *engine; /* borrowed */
+    uint32_t shard;
+};
+
 /* Which slot of which engine it is; kept by whoever it was given to, because the connection may
  * close at once. */
 struct pl_upstream_place {
-    uint32_t set;   /* the index of the engine */
+    uint32_t set;   /* the index in upstream->sets */
     uint64_t token; /* of the slot */
 };
 
@@ -167,8 +173,8 @@ struct pl_upstream_strangers {
 
 struct pl_upstream {
     const struct pl_upstream_settings *settings; /* borrowed */
-    struct pl_engine *engines[PL_SERVICES_MAX];  /* borrowed; a set each; written in setup */
-    uint32_t engines_count;
+    const struct pl_upstream_set *sets;          /* borrowed, sets_count; written in setup */
+    uint32_t sets_count;
     struct pl_service service;             /* what its connections share */
     struct pl_upstream_conn *conns;        /* owned: pool.max of them */
     struct pl_upstream_call_record *calls; /* owned: calls_count of them */
@@ -213,7 +219,7 @@ struct pl_upstream {
  */
 PL_MUST_CHECK int pl_upstream_open(struct pl_upstream *upstream,
                                    const struct pl_upstream_settings *settings,
-                                   struct pl_engine *const *engines, uint32_t engines_count,
+                                   const struct pl_upstream_set *sets, uint32_t sets_count,
                                    struct pl_buffer_pool *buffers, struct pl_error *error);
 /* Warms up, resolves names. The engines run. Thread: control. */
 PL_MUST_CHECK int pl_upstream_start(struct pl_upstream *upstream, struct pl_error *error);

@@ -244,7 +244,7 @@ const struct pl_slot_kind pl_upstream_kind = {
 
 static struct pl_slot *slot_at(struct pl_upstream *upstream, struct pl_upstream_place place)
 {
-    return pl_slot_table_at(&pl_engine_face_of(upstream->engines[place.set])->table,
+    return pl_slot_table_at(&pl_engine_face_of(upstream->sets[place.set].engine)->table,
                             (uint32_t)place.token);
 }
 

@@ -245,8 +245,8 @@ static const struct pl_slot_kind keeper_kind = {
 
 int pl_upstream_keeper_open(struct pl_upstream *upstream)
 {
-    struct pl_engine *engine = upstream->engines[0];
-    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine);
+    struct pl_engine *engine = upstream->sets[0].engine;
+    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine, upstream->sets[0].shard);
 
     if (slot == NULL) {
         pthread_mutex_lock(&upstream->lock);
@@ -268,7 +268,7 @@ int pl_upstream_keeper_open(struct pl_upstream *upstream)
 
 void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms)
 {
-    struct pl_slot_table *table = &pl_engine_face_of(upstream->engines[0])->table;
+    struct pl_slot_table *table = &pl_engine_face_of(upstream->sets[0].engine)->table;
     struct pl_slot *slot;
     uint64_t token;
     uint32_t reasons;

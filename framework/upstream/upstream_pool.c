@@ -27,8 +27,8 @@ static struct pl_link *idle_list(struct pl_upstream *upstream, uint32_t set,
 static struct pl_upstream_conn *take_idle_locked(struct pl_upstream *upstream, uint32_t own_set,
                                                  const struct pl_upstream_server *server)
 {
-    for (uint32_t i = 0; i < upstream->engines_count; i++) {
-        uint32_t set = (own_set + i) % upstream->engines_count;
+    for (uint32_t i = 0; i < upstream->sets_count; i++) {
+        uint32_t set = (own_set + i) % upstream->sets_count;
         struct pl_link *link = pl_list_take_first(idle_list(upstream, set, server));
 
         if (link != NULL) {
@@ -156,7 +156,7 @@ static bool is_fit_locked(const struct pl_upstream_conn *conn)
 struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
                                                      const struct pl_upstream_server *server)
 {
-    for (uint32_t set = 0; set < upstream->engines_count; set++) {
+    for (uint32_t set = 0; set < upstream->sets_count; set++) {
         struct pl_link *list = idle_list(upstream, set, server);
 
         for (struct pl_link *link = list->next; link != list; link = link->next) {
@@ -347,8 +347,8 @@ uint32_t pl_upstream_own_set(const struct pl_upstream *upstream)
 {
     const struct pl_thread *thread = pl_thread_own();
 
-    for (uint32_t i = 0; i < upstream->engines_count && thread != NULL; i++)
-        if (upstream->engines[i] == thread->engine)
+    for (uint32_t i = 0; i < upstream->sets_count && thread != NULL; i++)
+        if (upstream->sets[i].engine == thread->engine && upstream->sets[i].shard == thread->shard)
             return i;
     return 0;
 }

@@ -240,9 +240,10 @@ enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange
         reply_fixed(exchange, exchange->route->fixed);
         return finish(conn, exchange);
     }
+    if (!pl_conn_begin_handler(conn, &exchange->route->note, exchange->route->may_block))
+        return PL_HAND_OVER;
     if (exchange->route->may_block)
         return start_job(conn, exchange);
-    pl_conn_note_handler(conn, &exchange->route->note);
     exchange->route->handler(exchange, exchange->route->context);
     return handled(conn, exchange);
 }
@@ -258,6 +259,8 @@ static enum pl_next end_stream(struct pl_conn *conn, struct pl_http_exchange *ex
 
 enum pl_next http_produce(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
+    if (!pl_conn_begin_handler(conn, &exchange->route->note, false))
+        return PL_HAND_OVER;
     while (!exchange->is_broken) {
         if (!pl_conn_may_continue(conn))
             return pl_conn_output_is_full(conn) ? PL_RUN_SEND : PL_AGAIN;

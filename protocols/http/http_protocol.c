@@ -166,6 +166,7 @@ static void closed(struct pl_conn *conn)
 
 const struct pl_protocol pl_http_protocol = { .name = "http",
                                               .default_listen = "127.0.0.1:8080",
+                                              .client_speaks_first = true,
                                               .settings = http_settings_table,
                                               .settings_bytes = sizeof(struct http_settings),
                                               .service_open = http_service_open,

@@ -233,7 +233,6 @@ static enum pl_next handle_line(struct pl_conn *conn, struct line_service *servi
 {
     struct pl_line line = { .conn = conn, .output = pl_conn_output(conn) };
 
-    pl_conn_note_handler(conn, &service->note);
     service->handling.handler(&line, text, service->handling.context);
     pl_conn_count_request(conn);
     if (line.is_broken)
@@ -254,6 +253,8 @@ static enum pl_next handle_lines(struct pl_conn *conn, struct line_service *serv
 
         if (text.length > service->bytes_max)
             return refuse_long_line(conn);
+        if (!pl_conn_begin_handler(conn, &service->note, service->handling.may_block))
+            return PL_HAND_OVER;
         next = service->handling.may_block ? start_job(conn, service, unit_bytes)
                                            : handle_line(conn, service, text, unit_bytes);
         if (next != PL_RUN_PROCESS)
@@ -406,6 +407,7 @@ static void service_close(void *data)
 
 const struct pl_protocol pl_line_protocol = { .name = "line",
                                               .default_listen = "127.0.0.1:7007",
+                                              .client_speaks_first = true,
                                               .settings = settings_table,
                                               .settings_bytes = sizeof(struct line_settings),
                                               .service_open = service_open,

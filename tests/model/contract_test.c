@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct contract contract = { .scale = 1 };
 
@@ -27,23 +28,39 @@ void contract_start(void)
     rig_start(&contract.rig, &options);
 }
 
-bool contract_has_several_threads(void)
+bool contract_has_pool(void)
 {
-    return contract.current->threads > 1;
+    return contract.current->threads > 1 && strcmp(contract.current->model, "per_core") != 0;
+}
+
+bool contract_has_io_thread(void)
+{
+    static const char *const models[] = { "half_sync_half_async", "reactor", "proactor" };
+
+    for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+        if (strncmp(contract.current->model, models[i], strlen(models[i])) == 0)
+            return contract.current->threads > 0;
+    return false;
 }
 
 static const struct combination combinations[] = {
     { "leader_followers", "oneshot", 4 },
     { "leader_followers", "edge", 4 },
-    { "leader_followers", "oneshot", 1 },
+    { "leader_followers", "edge", 1 },
+    { "leader_followers+always", "oneshot", 4 },
+    { "leader_followers+always", "edge", 4 },
+    { "leader_followers+kernel", "oneshot", 4 },
+    { "leader_followers+kernel", "edge", 4 },
     { "half_sync_half_async", "oneshot", 3 },
-    { "half_sync_half_async", "edge", 3 },
-    { "reactor", "oneshot", 3 },
+    { "half_sync_half_async+handed", "edge", 3 },
+    { "reactor+handed", "oneshot", 3 },
     { "reactor", "edge", 3 },
     { "reactor", "oneshot", 0 },
     { "reactor", "edge", 0 },
     { "proactor", "oneshot", 3 },
-    { "proactor", "edge", 3 },
+    { "proactor+handed", "edge", 3 },
+    { "per_core", "oneshot", 3 },
+    { "per_core", "edge", 2 },
 };
 
 static int run(const struct combination *combination, const struct CMUnitTest *cases, size_t count)

@@ -40,6 +40,8 @@ void probe_init(struct probe *probe)
 {
     memset(probe, 0, sizeof(*probe));
     pthread_mutex_init(&probe->lock, NULL);
+    probe->quick.name = "quick";
+    probe->slow.name = "slow";
 }
 
 void probe_deinit(struct probe *probe)
@@ -249,13 +251,18 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
     const char *rest;
     long number;
 
-    if (strncmp(text, "job ", 4) == 0) {
+    bool is_job = strncmp(text, "job ", 4) == 0;
+    bool is_slow = is_job || strncmp(text, "sleep ", 6) == 0;
+    struct pl_handler_note *note = is_slow ? &probe->slow : &probe->quick;
+
+    if (!pl_conn_begin_handler(conn, note, is_job))
+        return PL_HAND_OVER;
+    if (is_job) {
         struct pl_job *job;
-        static struct pl_handler_note note = { .name = "job" };
 
         if (pl_output_length(pl_conn_output(conn)) > 0)
             return PL_RUN_SEND;
-        job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, NULL, &note);
+        job = pl_conn_start_job(conn, unit_bytes, sizeof(struct job_state), run_job, NULL, note);
         if (job == NULL)
             return PL_CLOSE;
         (void)after_number(text + 4, &number);

@@ -36,6 +36,7 @@ struct probe {
     struct pl_conn_token tokens[64];
     char texts[64][64];
     uint32_t token_count;
+    struct pl_handler_note quick, slow; /* of commands that return at once, and of the others */
 };
 
 extern const struct pl_protocol probe_protocol;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
+#include "model_words.h"
+
 #include "client.h"
 #include "clock.h"
 #include "listener.h"
@@ -39,6 +41,13 @@ struct rig_options rig_defaults(void)
                                  .buffer_bytes = 64 * 1024 * 1024 };
 }
 
+static enum pl_promotion promotion_of(const char *word)
+{
+    if (strcmp(word, "adaptive") == 0)
+        return PL_PROMOTION_ADAPTIVE;
+    return strcmp(word, "always") == 0 ? PL_PROMOTION_ALWAYS : PL_PROMOTION_KERNEL;
+}
+
 static uint16_t listen_on_free_port(struct rig *rig, bool is_datagram)
 {
     const struct pl_listener_options options = { .backlog = 1024, .has_nodelay = true };
@@ -50,12 +59,14 @@ static uint16_t listen_on_free_port(struct rig *rig, bool is_datagram)
         pl_address_parse(is_datagram ? "udp:127.0.0.1:0" : "127.0.0.1:0", &address, &error), 0);
     if (pl_listener_open(&address, &options, &fd, &error) < 0)
         fail_msg("%s", error.message);
-    assert_int_equal(pl_engine_listen(&rig->engine, &rig->service, fd, is_datagram), 0);
+    assert_int_equal(pl_engine_listen(&rig->engine, PL_SHARD_ANY, &rig->service, fd, is_datagram),
+                     0);
     return ntohs(((struct sockaddr_in *)&address.socket)->sin_port);
 }
 
 void rig_start(struct rig *rig, const struct rig_options *options)
 {
+    const struct model_words words = model_words_of(options->model);
     struct pl_error error = { .message = "" };
     struct pl_engine_settings settings = {
         .name = "rig",
@@ -63,10 +74,12 @@ void rig_start(struct rig *rig, const struct rig_options *options)
         .turn_ns = options->has_no_budget ? 0 : PL_TURN_TIME_US * 1000,
         .turn_bytes = options->has_no_budget ? 0 : PL_TURN_INPUT_BYTES_MAX,
         .slots_max = options->conns_max + 64,
-        .model = pl_model_find(options->model),
+        .model = pl_model_find(words.model),
         .model_settings = { .threads = options->threads,
                             .queue_max = options->queue_max,
-                            .queue_full = options->queue_full },
+                            .queue_full = options->queue_full,
+                            .promotion = promotion_of(words.promotion),
+                            .is_inlining = words.is_inlining },
     };
 
     memset(rig, 0, sizeof(*rig));

@@ -2,6 +2,7 @@
 #include "server_rig.h"
 
 #include "client.h"
+#include "model_words.h"
 #include "rig.h"
 
 #include <ftw.h>
@@ -17,32 +18,44 @@
 const struct server_combination server_combinations[] = {
     { "leader_followers", "oneshot", 4 },
     { "leader_followers", "edge", 4, .is_in_short = true },
+    { "leader_followers+always", "oneshot", 4 },
+    { "leader_followers+kernel", "edge", 4 },
     { "half_sync_half_async", "oneshot", 3, .is_in_short = true },
-    { "half_sync_half_async", "edge", 3 },
-    { "reactor", "oneshot", 3 },
+    { "half_sync_half_async+handed", "edge", 3 },
+    { "reactor+handed", "oneshot", 3 },
     { "reactor", "edge", 3, .is_in_short = true },
     { "reactor", "oneshot", 0, .is_in_short = true },
     { "reactor", "edge", 0 },
-    { "proactor", "oneshot", 3, .is_in_short = true },
-    { "proactor", "edge", 3 },
+    { "proactor+handed", "oneshot", 3 },
+    { "proactor", "edge", 3, .is_in_short = true },
+    { "per_core", "oneshot", 2 },
+    { "per_core", "edge", 3, .is_in_short = true },
 };
 const size_t server_combinations_count =
     sizeof(server_combinations) / sizeof(server_combinations[0]);
 const struct server_combination *server_current = server_combinations;
 
-#define SETS_MAX 16
+#define SETS_MAX 20
 
 void server_rig_start(struct server_rig *rig, const struct pl_app *app, const char *const *sets)
 {
     struct pl_error error = { .message = "" };
-    char model[64], arming[64], threads[64];
-    const char *all[SETS_MAX + 1] = { model, arming, threads, "log.level=error",
-                                      "services.0.listen=[127.0.0.1:0]" };
-    size_t count = 5;
+    const struct model_words words = model_words_of(server_current->model);
+    char model[64], arming[64], threads[64], promotion[64];
+    const char *all[SETS_MAX + 1] = { model,
+                                      arming,
+                                      threads,
+                                      promotion,
+                                      "log.level=error",
+                                      "services.0.listen=[127.0.0.1:0]",
+                                      words.is_inlining ? "dispatch.inline=true"
+                                                        : "dispatch.inline=false" };
+    size_t count = 7;
 
     for (size_t i = 0; sets != NULL && sets[i] != NULL && count < SETS_MAX; i++)
         all[count++] = sets[i];
-    snprintf(model, sizeof(model), "dispatch.model=%s", server_current->model);
+    snprintf(model, sizeof(model), "dispatch.model=%s", words.model);
+    snprintf(promotion, sizeof(promotion), "dispatch.promotion=%s", words.promotion);
     snprintf(arming, sizeof(arming), "dispatch.arming=%s", server_current->arming);
     snprintf(threads, sizeof(threads), "dispatch.threads=%u", server_current->threads);
     rig->descriptors_before = count_descriptors();

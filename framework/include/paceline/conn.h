@@ -92,12 +92,21 @@ PL_API enum pl_deadline pl_conn_deadline(const struct pl_conn *conn);
  * read the answer to what it is still sending (RFC 9112, 9.6). For use with PL_CLOSE. */
 PL_API void pl_conn_linger(struct pl_conn *conn);
 
-/* Says which handler runs, so that a slow one can be named once. */
+/* One for each handler: its name, for the log, and how long it takes, for the dispatch model. */
 struct pl_handler_note {
     const char *name; /* borrowed; lives as long as the server */
     _Atomic bool is_named;
+    _Atomic uint32_t average_ns; /* the framework's; 0: it has never run */
 };
-PL_API void pl_conn_note_handler(struct pl_conn *conn, struct pl_handler_note *note);
+/*
+ * To be asked before a handler is called, or a job started with it (`may_block`). False: this
+ * thread waits for events and should not be away for so long; return PL_HAND_OVER with nothing
+ * changed, and another thread will ask again.
+ *
+ * Thread: holder.
+ */
+PL_MUST_CHECK PL_API bool pl_conn_begin_handler(struct pl_conn *conn, struct pl_handler_note *note,
+                                                bool may_block);
 /* timeouts.handler has passed: counts it and names the handler in the log. */
 PL_API void pl_conn_report_stuck(struct pl_conn *conn, const struct pl_handler_note *note);
 /* Counts one request answered. */

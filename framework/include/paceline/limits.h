@@ -36,10 +36,10 @@
 #define PL_MAILBOX_ITEMS_MAX 64
 
 /* Events taken from the kernel at once, connections accepted at once, pops of the ready ring
- * between two looks at the kernel. */
+ * between two looks at the kernel: what the look finds stands behind the ring anyway. */
 #define PL_EVENTS_MAX         64
 #define PL_ACCEPTS_MAX        16
-#define PL_READY_POPS_MAX     8
+#define PL_READY_POPS_MAX     64
 #define PL_DATAGRAMS_MAX      16
 #define PL_DATAGRAM_BYTES_MAX (64 * 1024)
 
@@ -52,6 +52,10 @@
 /* A lingering close waits this long, and discards this much, for the peer to read the answer. */
 #define PL_LINGER_MS        2000
 #define PL_LINGER_BYTES_MAX (1024 * 1024)
+
+/* A client that says nothing is accepted after this long all the same, so that the deadline of a
+ * request's head can end it: one retransmission of the handshake. */
+#define PL_DEFER_ACCEPT_S 1
 
 /* A listener that ran out of descriptors tries again after this long. */
 #define PL_ACCEPT_RETRY_MS 100

@@ -39,6 +39,7 @@ struct pl_binding {
 struct pl_protocol {
     const char *name;           /* the word in the configuration */
     const char *default_listen; /* where a server without a configuration file listens */
+    bool client_speaks_first;   /* nothing is sent before the first byte has come */
 
     const struct pl_setting *settings; /* the module's own table; ended by a NULL name */
     size_t settings_bytes;             /* of the struct that the table describes */

@@ -58,7 +58,7 @@ static void job_blocks_only_its_own_connection(void **state)
     int slow, quick;
 
     (void)state;
-    if (!contract_has_several_threads())
+    if (!contract_has_pool())
         return;
     contract_start();
     slow = client_connect(contract.rig.port);
@@ -83,7 +83,7 @@ static void undeclared_blocking_blocks_one_thread_only(void **state)
     int slow, quick;
 
     (void)state;
-    if (!contract_has_several_threads())
+    if (!contract_has_pool())
         return;
     contract_start();
     slow = client_connect(contract.rig.port);

@@ -25,7 +25,10 @@ extern struct contract contract;
 
 struct rig_options contract_options(void);
 void contract_start(void);
-bool contract_has_several_threads(void);
+/* While one thread blocks in a handler, another serves its connections. */
+bool contract_has_pool(void);
+/* A thread that waits for events beside workers that may all block. */
+bool contract_has_io_thread(void);
 
 /* In the order in which they run. */
 extern const struct case_group contract_requests, contract_completions, contract_ends,

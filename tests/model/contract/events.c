@@ -67,7 +67,7 @@ static void deadline_ends_a_job_that_blocks_too_long(void **state)
     int fd;
 
     (void)state;
-    if (!contract_has_several_threads())
+    if (!contract_has_pool())
         return;
     options.handler_ms = 50;
     rig_start(&contract.rig, &options);

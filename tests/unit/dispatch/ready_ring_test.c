@@ -35,7 +35,7 @@ static void the_oldest_comes_first(void **state)
     assert_null(pl_ready_ring_take(&ring));
     for (size_t round = 0; round < 3; round++) {
         for (size_t i = 0; i < SLOTS; i++)
-            pl_ready_ring_append(&ring, &slots[i]);
+            pl_ready_ring_append(&ring, &slots[i], 1);
         assert_int_equal(pl_ready_ring_count(&ring), SLOTS);
         for (size_t i = 0; i < SLOTS; i++)
             assert_ptr_equal(pl_ready_ring_take(&ring), &slots[i]);
@@ -49,16 +49,16 @@ static void a_batch_keeps_its_order_behind_the_others(void **state)
     struct pl_slot_queue batch = { .first = NULL };
 
     (void)state;
-    pl_ready_ring_append_all(&ring, &batch);
+    pl_ready_ring_append_all(&ring, &batch, 1);
     assert_int_equal(pl_ready_ring_count(&ring), 0);
-    pl_ready_ring_append(&ring, &slots[0]);
+    pl_ready_ring_append(&ring, &slots[0], 1);
     for (size_t i = 1; i < 4; i++)
         pl_slot_queue_append(&batch, &slots[i]);
     assert_int_equal(batch.count, 3);
-    pl_ready_ring_append_all(&ring, &batch);
+    pl_ready_ring_append_all(&ring, &batch, 1);
     assert_null(batch.first);
     assert_int_equal(batch.count, 0);
-    pl_ready_ring_append(&ring, &slots[4]);
+    pl_ready_ring_append(&ring, &slots[4], 1);
     assert_int_equal(pl_ready_ring_count(&ring), 5);
     for (size_t i = 0; i < 5; i++)
         assert_ptr_equal(pl_ready_ring_take(&ring), &slots[i]);
@@ -68,7 +68,7 @@ static void what_stands_in_it_says_so_and_since_when(void **state)
 {
     (void)state;
     assert_int_equal(slots[0].queued_us, 0);
-    pl_ready_ring_append(&ring, &slots[0]);
+    pl_ready_ring_append(&ring, &slots[0], 1);
     assert_true(slots[0].queued);
     assert_int_not_equal(slots[0].queued_us, 0);
     assert_ptr_equal(pl_ready_ring_take(&ring), &slots[0]);

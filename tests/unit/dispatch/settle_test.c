@@ -12,7 +12,8 @@
 #define GENERATION 7u
 
 struct fixture {
-    struct pl_engine engine; /* only what a settle takes from it */
+    struct pl_engine engine;
+    struct pl_shard shard; /* only what a settle takes from it */
     struct pl_model model;
     struct pl_stats_block block;
     struct pl_thread thread;
@@ -46,7 +47,7 @@ static void come(uint32_t why)
 
 static int arm(struct pl_handle_set *set, struct pl_handle *handle, uint32_t waits)
 {
-    assert_ptr_equal(set, &f.engine.set);
+    assert_ptr_equal(set, &f.shard.set);
     note(PL_CONTAINER_OF(handle, struct pl_slot, handle), &f.arms);
     f.armed_for = waits;
     if (f.comes_while_armed != 0)
@@ -94,6 +95,7 @@ static int setup(void **state)
     (void)state;
     memset(&f, 0, sizeof(f));
     f.engine.model = &f.model;
+    f.engine.shards = &f.shard;
     f.model.ops = &model_ops;
     f.model.engine = &f.engine;
     f.thread.engine = &f.engine;

@@ -48,7 +48,7 @@ static int setup(void **state)
     (void)state;
     memset(&f, 0, sizeof(f));
     creations_left = -1;
-    f.engine.stop_fd = f.engine.waker_fd = -1;
+    f.engine.stop_fd = -1;
     f.engine.pool = &f.pool;
     pl_ready_ring_init(&f.engine.ring);
     return pl_buffer_pool_init(&f.pool, 1 << 20);
@@ -306,11 +306,11 @@ static void *produce(void *argument)
         for (size_t k = first; k < first + count; k++) {
             atomic_store(&is_done[k], false);
             if (count == 1)
-                pl_ready_ring_append(&f.engine.ring, &slots[k]);
+                pl_ready_ring_append(&f.engine.ring, &slots[k], 1);
             else
                 pl_slot_queue_append(&batch, &slots[k]);
         }
-        pl_ready_ring_append_all(&f.engine.ring, &batch);
+        pl_ready_ring_append_all(&f.engine.ring, &batch, 1);
         (void)pl_thread_set_wake_one(&f.set, NULL);
         for (size_t k = first; k < first + count; k++)
             while (!atomic_load(&is_done[k])) {

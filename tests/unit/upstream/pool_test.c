@@ -24,7 +24,7 @@ static struct pl_buffer_pool buffers;
 static int setup(void **state)
 {
     /* Never touched: a connection without a slot has no engine. */
-    static struct pl_engine *const engines[SETS] = { NULL };
+    static const struct pl_upstream_set sets[SETS];
     struct pl_error error;
 
     (void)state;
@@ -40,7 +40,7 @@ static int setup(void **state)
     memset(&upstream, 0, sizeof(upstream));
     if (pl_buffer_pool_init(&buffers, 1 << 20) < 0)
         return -1;
-    return pl_upstream_open(&upstream, &settings, engines, SETS, &buffers, &error);
+    return pl_upstream_open(&upstream, &settings, sets, SETS, &buffers, &error);
 }
 
 static int teardown(void **state)

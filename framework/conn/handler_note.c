@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handler_note.h"
+
+#include "conn.h"
+
+/* Above this all are alike. */
+#define AVERAGE_NS_MAX 1000000000
+
+static uint32_t next_average(uint32_t average_ns, uint32_t took_ns)
+{
+    if (average_ns == 0)
+        return took_ns > 2 * PL_HANDLER_QUICK_NS ? took_ns : 2 * PL_HANDLER_QUICK_NS;
+    return took_ns > average_ns ? average_ns + (took_ns - average_ns + 1) / 2
+                                : average_ns - (average_ns - took_ns) / 8;
+}
+
+void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *thread)
+{
+    int64_t each_ns;
+    uint32_t average_ns, new_ns, change_ns;
+
+    if (thread->handlers_run == 0)
+        return;
+    each_ns = (thread->now_ns - thread->handler_began_ns) / thread->handlers_run;
+    if (each_ns < 1)
+        each_ns = 1;
+    /* A section that blocks says so: what it took this time means little. */
+    if (each_ns > AVERAGE_NS_MAX || thread->has_declared_blocking)
+        each_ns = AVERAGE_NS_MAX;
+    average_ns = atomic_load_explicit(&note->average_ns, memory_order_relaxed);
+    new_ns = next_average(average_ns, (uint32_t)each_ns);
+    change_ns = new_ns > average_ns ? new_ns - average_ns : average_ns - new_ns;
+    /* All threads read it; written only when it has really changed, it stays in every cache. */
+    if (change_ns > average_ns / 16)
+        atomic_store_explicit(&note->average_ns, new_ns, memory_order_relaxed);
+}
+
+bool pl_conn_begin_handler(struct pl_conn *conn, struct pl_handler_note *note, bool may_block)
+{
+    struct pl_thread *thread = conn->slot.thread;
+    struct pl_handler_note *last =
+        atomic_load_explicit(&thread->handler_note, memory_order_relaxed);
+    bool is_quick = !may_block && pl_handler_note_is_quick(note);
+
+    if (thread->is_inline && !is_quick) {
+        thread->stages &= ~(uint32_t)PL_STAGE_PROCESS;
+        return false;
+    }
+    if (last != note) {
+        if (last != NULL) {
+            pl_thread_tick(thread);
+            pl_handler_note_measured(last, thread);
+        }
+        atomic_store_explicit(&thread->handler_note, may_block ? NULL : note, memory_order_relaxed);
+        thread->handler_began_ns = last == NULL ? thread->turn_began_ns : thread->now_ns;
+        thread->handlers_run = 0;
+        if (!is_quick && !may_block)
+            pl_engine_face_of(thread->engine)->ops->away(thread->engine, thread);
+    }
+    thread->handlers_run++;
+    return true;
+}
