@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One planted report as a table and as JSON: what differs, what is missed, what failed. */
-#include "report.h"
+#include "planted_report.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,47 +11,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define ROUNDS 9
-
-enum { CPU, RATE, SWITCHES, COLUMNS };
-enum { FIRST, AGAIN, SLOW, MISSING, ROWS };
-
 struct fixture {
-    struct report report;
+    struct report *report;
     char *text;
     size_t bytes;
 };
-
-/* ROUNDS values around `centre`, as far apart as one in a thousand. */
-static void plant(struct series *series, double centre, unsigned phase)
-{
-    for (unsigned i = 0; i < ROUNDS; i++)
-        series_add(series, centre * (1 + ((double)((i * 5 + phase * 2) % ROUNDS) - 4) / 4000));
-}
-
-static void plant_rows(struct report *report)
-{
-    static const char *const names[] = { "per_core", "per_core again", "naïve \"queue\" <&\\",
-                                         "h2o" };
-
-    for (unsigned row = 0; row < ROWS; row++) {
-        snprintf(report->rows[row].name, sizeof(report->rows[row].name), "%s", names[row]);
-        for (unsigned column = 0; column < COLUMNS; column++)
-            report->rows[row].targets[column] = NAN;
-    }
-    snprintf(report->rows[MISSING].note, sizeof(report->rows[MISSING].note),
-             "not installed (Debian: h2o)");
-    for (unsigned row = FIRST; row <= SLOW; row++) {
-        plant(&report->rows[row].cells[CPU], row == SLOW ? 9.5 : 4.1, row);
-        plant(&report->rows[row].cells[RATE], row == SLOW ? 90000 : 200000, row);
-        plant(&report->rows[row].cells[SWITCHES], 1.5, row);
-    }
-    report->rows[FIRST].targets[CPU] = 4.2;
-    report->rows[SLOW].targets[CPU] = 5;
-    report->rows[FIRST].targets[RATE] = 150000;
-    report->rows[MISSING].targets[RATE] = 100000;
-    report->rows[SLOW].cells[SWITCHES].values[3] = NAN;
-}
 
 static int set_up(void **state)
 {
@@ -59,18 +23,11 @@ static int set_up(void **state)
 
     if (fixture == NULL)
         return -1;
-    fixture->report = (struct report){
-        .title = "Echo under every model",
-        .method = "Nine rounds.\n\nOn two CPUs\tshared.",
-        .columns = { { "cpu_us", "CPU us/req", 2, BETTER_LESS },
-                     { "rate", "requests/s, closed loop", 0, BETTER_MORE },
-                     { "switches", "switches", 1, BETTER_NEITHER } },
-        .columns_count = COLUMNS,
-        .rows_count = ROWS,
-        .same_a = FIRST,
-        .same_b = AGAIN,
-    };
-    plant_rows(&fixture->report);
+    fixture->report = planted_report();
+    if (fixture->report == NULL) {
+        free(fixture);
+        return -1;
+    }
     *state = fixture;
     return 0;
 }
@@ -80,6 +37,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
 
     free(fixture->text);
+    free(fixture->report);
     free(fixture);
     return 0;
 }
@@ -92,7 +50,7 @@ static const char *written(struct fixture *fixture, void write(const struct repo
     fixture->text = NULL;
     out = open_memstream(&fixture->text, &fixture->bytes);
     assert_non_null(out);
-    write(&fixture->report, out);
+    write(fixture->report, out);
     assert_int_equal(fclose(out), 0);
     return fixture->text;
 }
@@ -106,7 +64,7 @@ static void assert_says(const char *text, const char *part)
 static void a_cell_stands_to_the_best_of_its_column(void **state)
 {
     struct fixture *fixture = *state;
-    struct report *report = &fixture->report;
+    struct report *report = fixture->report;
 
     assert_int_equal(report_standing(report, SLOW, CPU), STANDING_WORSE);
     assert_int_equal(report_standing(report, SLOW, RATE), STANDING_WORSE);
@@ -121,7 +79,7 @@ static void a_cell_stands_to_the_best_of_its_column(void **state)
 static void a_target_is_met_in_its_columns_direction(void **state)
 {
     struct fixture *fixture = *state;
-    struct report *report = &fixture->report;
+    struct report *report = fixture->report;
 
     assert_int_equal(report_target(report, FIRST, CPU), TARGET_MET);
     assert_int_equal(report_target(report, SLOW, CPU), TARGET_MISSED);
@@ -164,8 +122,8 @@ static void too_few_rounds_are_said(void **state)
 
     for (unsigned row = 0; row < ROWS; row++)
         for (unsigned column = 0; column < COLUMNS; column++)
-            if (fixture->report.rows[row].cells[column].count > 3)
-                fixture->report.rows[row].cells[column].count = 3;
+            if (fixture->report->rows[row].cells[column].count > 3)
+                fixture->report->rows[row].cells[column].count = 3;
     text = written(fixture, report_print);
     assert_says(text, "?  too few rounds to tell a difference to the column's best from chance: "
                       "8 are needed.\n");
@@ -177,7 +135,7 @@ static void a_difference_by_chance_is_named(void **state)
     struct fixture *fixture = *state;
 
     for (unsigned i = 0; i < ROUNDS; i++)
-        fixture->report.rows[AGAIN].cells[RATE].values[i] *= 1.1;
+        fixture->report->rows[AGAIN].cells[RATE].values[i] *= 1.1;
     assert_says(written(fixture, report_print),
                 "The same contender twice (per_core, per_core again): chance alone made a "
                 "difference in: requests/s, closed loop. Trust no difference there.\n");
@@ -187,7 +145,7 @@ static void without_a_second_row_nothing_is_said_of_chance(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture->report.same_a = fixture->report.same_b = -1;
+    fixture->report->same_a = fixture->report->same_b = -1;
     assert_null(strstr(written(fixture, report_print), "The same contender"));
     assert_says(written(fixture, report_write_json), "\"same\":null}");
 }
@@ -244,7 +202,7 @@ static void names_with_broken_bytes_still_give_strict_json(void **state)
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-        snprintf(fixture->report.rows[FIRST].name, sizeof(fixture->report.rows[FIRST].name), "%s",
+        snprintf(fixture->report->rows[FIRST].name, sizeof(fixture->report->rows[FIRST].name), "%s",
                  broken[i]);
         assert_python_agrees(written(fixture, report_write_json),
                              "assert r[\"rows\"][0][\"name\"]");
