@@ -35,6 +35,7 @@ static const char styles[] =
     "        min-width: 100%; overflow-wrap: normal; }\n"
     "th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }\n"
     "td { white-space: nowrap; } tr:last-child > * { border-bottom: 0; }\n"
+    "thead td { position: sticky; left: 0; background: var(--ground); }\n"
     "thead th { vertical-align: bottom; color: var(--faint); font-weight: 600; }\n"
     "tbody th { text-align: left; position: sticky; left: 0; background: var(--card);\n"
     "           font-weight: 600; max-width: 9rem; }\n"

@@ -144,8 +144,8 @@ static void write_plot(const struct plots *plots, size_t column, FILE *script)
     write_data(report, column, script);
     fputs("set output ", script);
     write_quoted(name_plot(plots, column, path), sizeof(path), script);
-    fputs("\nplot $rows using ($2/2):1:(abs($2)/2):(0.17) with boxxyerror lc rgb '#0072b2' fs "
-          "solid 0.75 noborder, '' using 2:1:3:4 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb "
+    fputs("\nplot $rows using ($2/2):1:(abs($2)/2):(0.17) with boxxyerror lc rgb '#2f87c8' fs "
+          "solid 1 noborder, '' using 2:1:3:4 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb "
           "'#000000'\nunset output\n",
           script);
 }
@@ -157,8 +157,8 @@ static int write_script(const struct plots *plots, const char *path)
 
     if (script == NULL)
         return -1;
-    fputs("set encoding utf8\nunset key\nunset ytics\nset border 1\nset tics nomirror out "
-          "scale 0.5\nset xtics autofreq\nset lmargin 2\nset rmargin 2\nset tmargin 0.4\n"
+    fputs("set encoding utf8\nunset key\nset border 1\nset tics nomirror out "
+          "scale 0.5\nunset ytics\nset lmargin 2\nset rmargin 2\nset tmargin 0.4\n"
           "set bmargin 2\n",
           script);
     for (size_t column = 0; column < plots->report->columns_count; column++)

@@ -10,7 +10,7 @@
 
 /* As many threads as a picture has room for, with some that sleep. */
 #define TIMELINE_THREADS_MAX 256
-/* 16 bytes each: what 256 threads with 4096 entries a ring write. */
+/* What 256 threads with 4096 entries a ring write; 16 bytes each. */
 #define TIMELINE_CHANGES_MAX (1024 * 1024)
 
 struct timeline_options {
@@ -25,7 +25,8 @@ struct timeline_options {
  * input gives the same bytes.
  *
  * Errors: an exit code of sysexits.h with a sentence on stderr: EX_DATAERR for a line that is none
- * of these ("roles.txt:7: ..."), EX_NOINPUT when there is nothing to draw, EX_IOERR, EX_OSERR.
+ * of these ("roles.txt:7: ..."), EX_NOINPUT when there is none, EX_USAGE for a window outside of
+ * the record, EX_IOERR, EX_OSERR. Nothing is written then, but for EX_IOERR.
  */
 int timeline_draw(FILE *in, const char *in_name, FILE *out, const struct timeline_options *options);
 
