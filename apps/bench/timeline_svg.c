@@ -15,23 +15,22 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define WIDTH          960
-#define LEFT           136 /* where time begins; names stand before it */
-#define RIGHT          936
-#define TOP            76
-#define ROW_HEIGHT     28
-#define BAR_HEIGHT     20
-#define LEGEND_Y       58
-#define LENGTH_MS      20.0
-#define LENGTH_MS_MAX  3600e3
-#define TICKS_MAX      10
-#define BAR_WIDTH_MIN  0.5
-#define ARROWS_MAX     100
-#define NOT_SHOWN      SIZE_MAX
-#define NS_PER_MS      1e6
-#define AXIS_HEIGHT    30
-#define SENTENCE_LINES 2
-#define LINE_HEIGHT    22
+#define WIDTH         960
+#define LEFT          136 /* where time begins; names stand before it */
+#define RIGHT         936
+#define TOP           76
+#define ROW_HEIGHT    28
+#define BAR_HEIGHT    20
+#define LEGEND_Y      58
+#define LENGTH_MS     20.0
+#define LENGTH_MS_MAX 3600e3
+#define TICKS_MAX     10
+#define BAR_WIDTH_MIN 0.5
+#define ARROWS_MAX    100
+#define NOT_SHOWN     SIZE_MAX
+#define NS_PER_MS     1e6
+#define AXIS_HEIGHT   30
+#define LINE_HEIGHT   22
 
 struct picture {
     FILE *out;
@@ -316,7 +315,7 @@ static void draw_legend(const struct picture *picture)
 {
     static const char *const words[ROLES_COUNT] = { "idle", "leads: waits for events",
                                                     "processes" };
-    static const int places[ROLES_COUNT] = { LEFT, LEFT + 90, LEFT + 310 };
+    static const int places[ROLES_COUNT] = { LEFT, LEFT + 90, LEFT + 320 };
 
     for (enum role role = ROLE_IDLE; role < ROLES_COUNT; role++)
         fprintf(picture->out,
@@ -327,7 +326,7 @@ static void draw_legend(const struct picture *picture)
     fprintf(picture->out,
             "<path class=\"tl-arrow\" marker-end=\"url(#tl-head)\" d=\"M%d %dh26\"/>"
             "<text class=\"tl-text\" x=\"%d\" y=\"%d\">hands over</text>\n",
-            LEFT + 440, LEGEND_Y - 7, LEFT + 474, LEGEND_Y - 2);
+            LEFT + 452, LEGEND_Y - 7, LEFT + 486, LEGEND_Y - 2);
 }
 
 static const char *plural(size_t count)
@@ -375,7 +374,8 @@ static void write_title(const struct picture *picture)
 
 static void write_svg(const struct picture *picture)
 {
-    double height = bottom_of(picture) + AXIS_HEIGHT + SENTENCE_LINES * LINE_HEIGHT + 4;
+    size_t sentences = arrow_step(picture) > 1 ? 2 : 1;
+    double height = bottom_of(picture) + AXIS_HEIGHT + (double)(sentences * LINE_HEIGHT) + 4;
 
     fprintf(picture->out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %d %.0f\" "
