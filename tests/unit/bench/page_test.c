@@ -167,6 +167,27 @@ static void what_is_no_svg_is_refused(void **state)
     fclose(out);
 }
 
+static void only_tags_are_changed_when_an_svg_moves_into_a_page(void **state)
+{
+    static char text[] = "<?xml version=\"1.0\"?>\n<svg><title>x</title><g id='a' fill='black' "
+                         "color=\"black\"><use href='#a' clip=\"url(#b)\"/> id='a' 'black' "
+                         "url(#b)</g></svg>\n";
+    FILE *in = fmemopen(text, sizeof(text) - 1, "r"), *out;
+    char *moved;
+    size_t bytes;
+
+    (void)state;
+    out = open_memstream(&moved, &bytes);
+    assert_true(in != NULL && out != NULL);
+    assert_int_equal(svg_inline(in, "p-", out), 0);
+    fclose(in);
+    fclose(out);
+    assert_string_equal(moved, "<svg><g id='p-a' fill='currentColor' color=\"currentColor\">"
+                               "<use href='#p-a' clip=\"url(#p-b)\"/> id='a' 'black' "
+                               "url(#b)</g></svg>\n");
+    free(moved);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -180,6 +201,7 @@ int main(int argc, char **argv)
         CASE(without_gnuplot_nothing_is_left_behind),
         CASE(a_page_that_cannot_be_moved_leaves_the_old_one),
         CASE(what_is_no_svg_is_refused),
+        CASE(only_tags_are_changed_when_an_svg_moves_into_a_page),
     };
 
     if (argc == 2) {

@@ -191,6 +191,21 @@ static void threads_without_a_role_in_the_window_are_counted(void **state)
     assert_non_null(strstr(fixture->svg, " 2 more threads slept."));
 }
 
+static void an_arrow_that_leaves_the_window_is_not_drawn(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char text[] = "lf-0 0 leader\nlf-0 1000000 processing\nlf-0 9000000 idle\n"
+                               "lf-1 0 processing\nlf-1 500000 idle\nlf-1 2000000 leader\n";
+
+    fixture->options.from_ms = 0;
+    fixture->options.length_ms = 3;
+    assert_arrows(fixture, text, 1);
+    fixture->options.length_ms = 1.5;
+    assert_arrows(fixture, text, 0);
+    fixture->options.from_ms = 1.5;
+    assert_arrows(fixture, text, 0);
+}
+
 static void without_a_wish_the_busiest_window_is_shown(void **state)
 {
     draw(*state, "lf-0 1000000 leader\nlf-0 40000000 processing\n"
@@ -352,6 +367,7 @@ int main(void)
         CASE(an_io_thread_hands_over_to_who_leaves_idle),
         CASE(threads_without_an_io_thread_hand_nothing_over),
         CASE(threads_without_a_role_in_the_window_are_counted),
+        CASE(an_arrow_that_leaves_the_window_is_not_drawn),
         CASE(without_a_wish_the_busiest_window_is_shown),
         CASE(a_window_outside_of_the_record_is_refused),
         CASE(the_picture_is_well_formed_and_scales),
