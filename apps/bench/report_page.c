@@ -91,10 +91,25 @@ static void write_target(const struct report *report, size_t row, size_t column,
             report->columns[column].decimals, report->rows[row].targets[column], results[result]);
 }
 
+/* A long name may break behind each "_", before it has to break anywhere. */
+static void write_name(const char *name, FILE *out)
+{
+    while (*name != '\0') {
+        size_t bytes = strcspn(name, "_");
+        char part[sizeof(((struct report_row *)NULL)->name) + 1];
+
+        bytes += name[bytes] == '_';
+        snprintf(part, sizeof(part), "%.*s", (int)bytes, name);
+        text_write_html(part, out);
+        name += bytes;
+        fputs(*name != '\0' ? "<wbr>" : "", out);
+    }
+}
+
 static void write_row(const struct report *report, size_t row, FILE *out)
 {
     fputs("<tr><th scope=\"row\">", out);
-    text_write_html(report->rows[row].name, out);
+    write_name(report->rows[row].name, out);
     fputs("</th>", out);
     for (size_t column = 0; column < report->columns_count; column++) {
         struct cell_text text = report_cell(report, row, column);
