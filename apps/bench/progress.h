@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 struct progress {
-    size_t steps, steps_done;
-    double begun_s;
+    size_t steps, steps_begun;
+    double step_s;  /* what one was said to take; used until the pace is known */
+    double begun_s; /* on the monotonic clock */
     bool is_quiet, is_terminal;
 };
 
@@ -17,6 +18,7 @@ struct progress {
 void progress_begin(struct progress *progress, size_t steps, double step_s, bool is_quiet);
 /* A step begins: "half_sync_half_async, round 3 of 7". What remains is estimated from the pace. */
 void progress_step(struct progress *progress, const char *what);
+/* All steps are done, or the operator ended them: says how many of them, in what time. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -12,6 +12,8 @@
 
 #define REPORT_ROWS_MAX    24
 #define REPORT_COLUMNS_MAX 24
+/* Medians closer than this are called the same, however sure the difference is. */
+#define REPORT_THRESHOLD 0.01
 
 enum better { BETTER_LESS, BETTER_MORE, BETTER_NEITHER };
 
@@ -31,7 +33,7 @@ struct report_row {
 
 struct report {
     const char *title;
-    const char *method; /* paragraphs: what was measured, how, on what */
+    const char *method; /* what was measured, how, on what; an empty line parts paragraphs */
     struct report_column columns[REPORT_COLUMNS_MAX];
     size_t columns_count;
     struct report_row rows[REPORT_ROWS_MAX];
@@ -40,12 +42,30 @@ struct report {
     int same_a, same_b;
 };
 
-/* Median ± half the spread a cell; marks "=" where a row does not differ from the column's best. */
+/* How a cell stands to the best of its column. */
+enum standing {
+    STANDING_NONE,    /* nothing measured, or a column without better and worse */
+    STANDING_BEST,    /* the best median */
+    STANDING_SAME,    /* no difference to the best that chance would not explain */
+    STANDING_UNKNOWN, /* too few rounds for both to say */
+    STANDING_WORSE
+};
+
+enum target_result { TARGET_NONE, TARGET_MET, TARGET_MISSED, TARGET_NOT_MEASURED };
+
+enum standing report_standing(const struct report *report, size_t row, size_t column);
+/* The median against the row's target, in the column's direction; BETTER_NEITHER counts as less. */
+enum target_result report_target(const struct report *report, size_t row, size_t column);
+
+/* Median ± half the spread a cell; "=" behind what does not differ from the column's best, "!"
+ * behind a missed target; a legend for the marks that occur, notes, and what the same contender
+ * measured twice shows. */
 void report_print(const struct report *report, FILE *out);
 /* One JSON object with every value that was measured. */
 void report_write_json(const struct report *report, FILE *out);
 /* One HTML file without any outside request: the table, and a plot per column drawn by gnuplot as
- * inline SVG. Errors: -1 with a sentence on stderr, when gnuplot is missing or fails. */
+ * inline SVG. The file appears whole or not at all. Errors: -1 with a sentence on stderr, when
+ * gnuplot is missing or fails or the file cannot be written. */
 int report_write_page(const struct report *report, const char *path);
 
 #endif

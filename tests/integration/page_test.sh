@@ -34,10 +34,10 @@ no_console() {
     ! grep 'CONSOLE' "$scratch/browser.log"
 }
 
-# Where PL_SCREENSHOTS names a folder, the pictures are kept there.
+# shot NAME URL OPTION...: where PL_SCREENSHOTS names a folder, the pictures are kept there.
 shot() {
     local picture=${PL_SCREENSHOTS:-$scratch}/$1.png
-    browse --window-size=390,800 --screenshot="$picture" "$2" && [ "$(stat -c %s "$picture")" -gt 3000 ]
+    browse --window-size=390,800 "${@:3}" --screenshot="$picture" "$2" && [ "$(stat -c %s "$picture")" -gt 3000 ]
 }
 
 # look_at NAME URL PATH TITLE
@@ -56,7 +56,12 @@ look_at() {
 expect 'the server starts' start_server welcome "$build/apps/paceline" \
     -c config/paceline.yaml --set 'services.web.listen=[127.0.0.1:0]' \
     --set 'services.echo.listen=[127.0.0.1:0]' --set "services.web.http.root=$scratch/www"
+expect 'the bench makes a page' "$build/tests/unit/bench/page_test" "$scratch/www/bench.html"
 look_at welcome "http://127.0.0.1:$(port_of welcome)" /index.html Paceline
+look_at bench "http://127.0.0.1:$(port_of welcome)" /bench.html 'Echo under every model'
+expect 'bench: a picture of it in the dark can be taken' \
+    shot bench-dark "http://127.0.0.1:$(port_of welcome)/bench.html" \
+    --blink-settings=preferredColorScheme=0
 
 expect 'the counter starts' start_server counter "$build/apps/counter" -c config/counter.yaml \
     --set 'services.web.listen=[127.0.0.1:0]' --set "services.web.http.root=$scratch/www" \
