@@ -60,8 +60,9 @@ static void reply_fixed(struct pl_http_exchange *exchange, const struct http_rep
     int err;
 
     exchange->status = (int)fixed->status;
-    http_set_type(exchange, fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type);
-    err = http_begin_reply(exchange, exchange->conn, strlen(text));
+    err = http_begin_reply(exchange, exchange->conn,
+                           fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type,
+                           strlen(text));
     if (err == 0 && !http_has_no_body(exchange))
         err = pl_output_append_borrowed(exchange->output, text, strlen(text));
     if (err < 0) {
@@ -96,12 +97,12 @@ static bool is_get_or_head(const struct pl_http_exchange *exchange)
 }
 
 /* No route of that path: a file, or one of the refusals. */
-static void reply_without_route(struct pl_http_exchange *exchange, const char *path,
+static void reply_without_route(struct pl_http_exchange *exchange, struct pl_view path,
                                 enum http_match match, const char *allow)
 {
     if (!is_known_method(pl_http_method(exchange)))
         http_reply_status(exchange, 501);
-    else if (path[0] == '*')
+    else if (path.bytes[0] == '*')
         reply_fixed(exchange, &(struct http_reply_settings){ .status = 204 });
     else if (match == HTTP_MATCH_OTHER_METHOD)
         reply_not_allowed(exchange, allow);
@@ -172,7 +173,7 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
     forget_request(conn, exchange);
     /* timeouts.handler is until the first byte; from here on the client's hang-up ends it. */
     pl_conn_start_deadline(conn, PL_DEADLINE_NONE);
-    return http_begin_reply(exchange, conn, 0) < 0 ? refuse_for_memory(conn, exchange)
+    return http_begin_reply(exchange, conn, exchange->type, 0) < 0 ? refuse_for_memory(conn, exchange)
                                                    : PL_RUN_PROCESS;
 }
 
@@ -184,7 +185,7 @@ static enum pl_next skip_stream(struct pl_conn *conn, struct pl_http_exchange *e
     /* A client of 1.0 knows no transfer coding (RFC 9112, 6.1). */
     exchange->reply_framing =
         exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
-    if (http_begin_reply(exchange, conn, 0) < 0)
+    if (http_begin_reply(exchange, conn, exchange->type, 0) < 0)
         exchange->lacks_memory = true;
     return finish(conn, exchange);
 }
@@ -214,24 +215,13 @@ static enum pl_next handled(struct pl_conn *conn, struct pl_http_exchange *excha
     return finish(conn, exchange);
 }
 
-enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange)
+static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *exchange,
+                                struct pl_view path)
 {
-    char path[PL_BUFFER_BYTES], allow[128];
-    struct pl_view decoded = { .bytes = path };
-    enum http_match match;
-    long length;
+    char allow[128];
+    enum http_match match = http_find_route(exchange->service, pl_http_method(exchange), path,
+                                            &exchange->route, allow, sizeof(allow));
 
-    exchange->message = pl_conn_input(conn);
-    length = http_decode_path(pl_http_path(exchange), path, sizeof(path));
-    if (length < 0)
-        return http_refuse_request(conn, exchange, 400);
-    if (length == 0) { /* absolute-form without a path (RFC 9110, 4.2.3) */
-        memcpy(path, "/", 2);
-        length = 1;
-    }
-    decoded.length = (size_t)length;
-    match = http_find_route(exchange->service, pl_http_method(exchange), decoded, &exchange->route,
-                            allow, sizeof(allow));
     if (match != HTTP_MATCH_ROUTE) {
         reply_without_route(exchange, path, match, allow);
         return finish(conn, exchange);
@@ -246,6 +236,30 @@ enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange
         return start_job(conn, exchange);
     exchange->route->handler(exchange, exchange->route->context);
     return handled(conn, exchange);
+}
+
+/* A path that needs decoding; nearly none does. */
+static enum pl_next answer_decoded(struct pl_conn *conn, struct pl_http_exchange *exchange)
+{
+    char path[PL_BUFFER_BYTES];
+    long length = http_decode_path(pl_http_path(exchange), path, sizeof(path));
+
+    if (length < 0)
+        return http_refuse_request(conn, exchange, 400);
+    return answer_path(conn, exchange, (struct pl_view){ .bytes = path, .length = (size_t)length });
+}
+
+enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange)
+{
+    struct pl_view path;
+
+    exchange->message = pl_conn_input(conn);
+    path = pl_http_path(exchange);
+    if (path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
+        path = PL_VIEW("/");
+    if (memchr(path.bytes, '%', path.length) != NULL)
+        return answer_decoded(conn, exchange);
+    return answer_path(conn, exchange, path);
 }
 
 static enum pl_next end_stream(struct pl_conn *conn, struct pl_http_exchange *exchange)
@@ -303,7 +317,7 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
     if (exchange->status != 0 && exchange->producer == NULL) {
         uint64_t length = pl_output_length(pl_job_output(job));
 
-        if (!exchange->lacks_memory && http_begin_reply(exchange, conn, length) < 0)
+        if (!exchange->lacks_memory && http_begin_reply(exchange, conn, exchange->type, length) < 0)
             exchange->lacks_memory = true;
         if (exchange->lacks_memory || http_has_no_body(exchange)) {
             mail->drop(mail, conn);

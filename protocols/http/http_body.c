@@ -9,21 +9,6 @@
 /* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
 #define SIZE_DIGITS_MAX 15
 
-unsigned char http_lower(char byte)
-{
-    return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
-}
-
-bool http_equals_ignoring_case(struct pl_view text, const char *lower_case)
-{
-    size_t i = 0;
-
-    for (; i < text.length && lower_case[i] != '\0'; i++)
-        if (http_lower(text.bytes[i]) != (unsigned char)lower_case[i])
-            return false;
-    return i == text.length && lower_case[i] == '\0';
-}
-
 /* Takes the next element of a comma-separated list (RFC 9110, 5.6.1); false at its end. */
 static bool take_element(struct pl_view *list, struct pl_view *ret_element)
 {
@@ -123,12 +108,6 @@ static bool is_port(struct pl_view port)
     return port.length <= 5;
 }
 
-static bool is_host_byte(unsigned char byte)
-{
-    return http_is_token_byte(byte) ? byte != '^' && byte != '`' && byte != '|' && byte != '#'
-                                    : strchr("();,=", byte) != NULL && byte != '\0';
-}
-
 /* uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2). */
 static bool is_host(struct pl_view host)
 {
@@ -152,7 +131,7 @@ static bool is_host(struct pl_view host)
     colon = host.length > 0 ? memchr(host.bytes, ':', host.length) : NULL;
     name_length = colon == NULL ? host.length : (size_t)(colon - host.bytes);
     for (size_t i = 0; i < name_length; i++)
-        if (!is_host_byte((unsigned char)host.bytes[i]))
+        if (!http_is_host_byte((unsigned char)host.bytes[i]))
             return false;
     return colon == NULL ||
            is_port((struct pl_view){ .bytes = colon + 1, .length = host.length - name_length - 1 });
@@ -168,31 +147,49 @@ struct framing_fields {
     struct pl_view expect; /* length 0: none */
 };
 
+static int read_field(struct pl_view name, struct pl_view value, struct framing_fields *fields)
+{
+    /* Told apart by their lengths first: most fields of a head are none of these. */
+    switch (name.length) {
+    case sizeof("host") - 1:
+        if (!http_equals_ignoring_case(name, "host"))
+            return 0;
+        fields->hosts++;
+        return is_host(value) ? 0 : 400;
+    case sizeof("expect") - 1:
+        if (!http_equals_ignoring_case(name, "expect"))
+            return 0;
+        fields->expect = value;
+        return http_equals_ignoring_case(value, "100-continue") ? 0 : 417;
+    case sizeof("connection") - 1:
+        if (http_equals_ignoring_case(name, "connection"))
+            read_connection(value, &fields->is_close, &fields->is_keep_alive);
+        return 0;
+    case sizeof("content-length") - 1:
+        if (!http_equals_ignoring_case(name, "content-length"))
+            return 0;
+        if (fields->has_length)
+            return 400;
+        fields->has_length = true;
+        return read_content_length(value, &fields->content_length);
+    case sizeof("transfer-encoding") - 1:
+        if (http_equals_ignoring_case(name, "transfer-encoding"))
+            read_transfer_encoding(value, &fields->codings);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
 /* Returns 0 or the status of the refusal. */
 static int read_fields(const struct http_head *head, struct pl_view input,
                        struct framing_fields *fields)
 {
     int status = 0;
 
-    for (uint16_t i = 0; i < head->fields_count && status == 0; i++) {
-        struct pl_view name = http_view(input, head->fields[i].name);
-        struct pl_view value = http_view(input, head->fields[i].value);
-
-        if (http_equals_ignoring_case(name, "host")) {
-            fields->hosts++;
-            status = is_host(value) ? 0 : 400;
-        } else if (http_equals_ignoring_case(name, "content-length")) {
-            status = fields->has_length ? 400 : read_content_length(value, &fields->content_length);
-            fields->has_length = true;
-        } else if (http_equals_ignoring_case(name, "transfer-encoding")) {
-            read_transfer_encoding(value, &fields->codings);
-        } else if (http_equals_ignoring_case(name, "connection")) {
-            read_connection(value, &fields->is_close, &fields->is_keep_alive);
-        } else if (http_equals_ignoring_case(name, "expect")) {
-            fields->expect = value;
-            status = http_equals_ignoring_case(value, "100-continue") ? 0 : 417;
-        }
-    }
+    for (uint16_t i = 0; i < head->fields_count && status == 0; i++)
+        status = read_field(http_view(input, head->fields[i].name),
+                            http_view(input, head->fields[i].value), fields);
     /* Both, or a coding in 1.0, is how messages are smuggled (RFC 9112, 6.1). */
     if (status == 0 && fields->codings.is_present &&
         (fields->has_length || head->minor_version == 0))
@@ -245,7 +242,7 @@ int http_read_response_framing(const struct http_head *head, struct pl_view inpu
     return 0;
 }
 
-static bool is_method(const struct http_head *head, struct pl_view input, const char *name)
+static inline bool is_method(const struct http_head *head, struct pl_view input, const char *name)
 {
     return pl_view_equals(http_view(input, head->method), pl_view_of(name));
 }

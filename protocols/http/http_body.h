@@ -9,6 +9,7 @@
 #include "http_parse.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 struct http_framing {
     uint64_t content_length;
@@ -31,10 +32,23 @@ int http_read_response_framing(const struct http_head *head, struct pl_view inpu
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
                      struct http_span *ret_query);
 
-unsigned char http_lower(char byte);
+static inline unsigned char http_lower(char byte)
+{
+    return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
 /* The value of a hexadecimal digit, or -1. */
 int http_hex_value(char byte);
-bool http_equals_ignoring_case(struct pl_view text, const char *lower_case);
+
+static inline bool http_equals_ignoring_case(struct pl_view text, const char *lower_case)
+{
+    if (text.length != strlen(lower_case))
+        return false;
+    for (size_t i = 0; i < text.length; i++)
+        if (http_lower(text.bytes[i]) != (unsigned char)lower_case[i])
+            return false;
+    return true;
+}
 
 /* ---- chunked (RFC 9112, 7.1) ------------------------------------------------------------------
  */

@@ -1,70 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_encode.h"
 
+#include <paceline/conn.h>
+
 #include <string.h>
 
-/* RFC 9110, 15. */
-static const struct {
+/* RFC 9110, 15: the status line and what stands behind it in every head. */
+#define STATUS(code, reason)                                                                       \
+    {                                                                                              \
+        code, sizeof("HTTP/1.1 " #code " " reason "\r\nDate: ") - 1, reason,                       \
+            "HTTP/1.1 " #code " " reason "\r\nDate: "                                              \
+    }
+
+static const struct status_line {
     int status;
+    size_t length; /* of line */
     const char *reason;
-} reasons[] = {
-    { 200, "OK" },
-    { 201, "Created" },
-    { 202, "Accepted" },
-    { 204, "No Content" },
-    { 206, "Partial Content" },
-    { 301, "Moved Permanently" },
-    { 302, "Found" },
-    { 303, "See Other" },
-    { 304, "Not Modified" },
-    { 307, "Temporary Redirect" },
-    { 308, "Permanent Redirect" },
-    { 400, "Bad Request" },
-    { 401, "Unauthorized" },
-    { 403, "Forbidden" },
-    { 404, "Not Found" },
-    { 405, "Method Not Allowed" },
-    { 408, "Request Timeout" },
-    { 409, "Conflict" },
-    { 410, "Gone" },
-    { 411, "Length Required" },
-    { 413, "Content Too Large" },
-    { 414, "URI Too Long" },
-    { 415, "Unsupported Media Type" },
-    { 416, "Range Not Satisfiable" },
-    { 417, "Expectation Failed" },
-    { 422, "Unprocessable Content" },
-    { 426, "Upgrade Required" },
-    { 429, "Too Many Requests" },
-    { 431, "Request Header Fields Too Large" },
-    { 500, "Internal Server Error" },
-    { 501, "Not Implemented" },
-    { 502, "Bad Gateway" },
-    { 503, "Service Unavailable" },
-    { 504, "Gateway Timeout" },
-    { 505, "HTTP Version Not Supported" },
+    const char *line;
+} status_lines[] = {
+    STATUS(200, "OK"),
+    STATUS(201, "Created"),
+    STATUS(202, "Accepted"),
+    STATUS(204, "No Content"),
+    STATUS(206, "Partial Content"),
+    STATUS(301, "Moved Permanently"),
+    STATUS(302, "Found"),
+    STATUS(303, "See Other"),
+    STATUS(304, "Not Modified"),
+    STATUS(307, "Temporary Redirect"),
+    STATUS(308, "Permanent Redirect"),
+    STATUS(400, "Bad Request"),
+    STATUS(401, "Unauthorized"),
+    STATUS(403, "Forbidden"),
+    STATUS(404, "Not Found"),
+    STATUS(405, "Method Not Allowed"),
+    STATUS(408, "Request Timeout"),
+    STATUS(409, "Conflict"),
+    STATUS(410, "Gone"),
+    STATUS(411, "Length Required"),
+    STATUS(413, "Content Too Large"),
+    STATUS(414, "URI Too Long"),
+    STATUS(415, "Unsupported Media Type"),
+    STATUS(416, "Range Not Satisfiable"),
+    STATUS(417, "Expectation Failed"),
+    STATUS(422, "Unprocessable Content"),
+    STATUS(426, "Upgrade Required"),
+    STATUS(429, "Too Many Requests"),
+    STATUS(431, "Request Header Fields Too Large"),
+    STATUS(500, "Internal Server Error"),
+    STATUS(501, "Not Implemented"),
+    STATUS(502, "Bad Gateway"),
+    STATUS(503, "Service Unavailable"),
+    STATUS(504, "Gateway Timeout"),
+    STATUS(505, "HTTP Version Not Supported"),
 };
+
+static const struct status_line *find_status_line(int status)
+{
+    for (size_t i = 0; i < sizeof(status_lines) / sizeof(status_lines[0]); i++)
+        if (status_lines[i].status == status)
+            return &status_lines[i];
+    return NULL;
+}
 
 const char *http_reason(int status)
 {
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
+    const struct status_line *line = find_status_line(status);
+
+    return line == NULL ? "Unknown" : line->reason;
 }
 
-static char *put(char *at, const char *text, size_t length)
+static inline char *put(char *at, const char *text, size_t length)
 {
     memcpy(at, text, length);
     return at + length;
 }
 
 #define PUT(at, literal) put((at), (literal), sizeof(literal) - 1)
-
-static char *put_text(char *at, const char *text)
-{
-    return put(at, text, strlen(text));
-}
 
 static char *put_number(char *at, uint64_t number)
 {
@@ -80,19 +92,35 @@ static char *put_number(char *at, uint64_t number)
     return at;
 }
 
+/* The type comes from the application: a control byte in it would split the reply. */
+static char *put_type(char *at, struct pl_view type)
+{
+    size_t length = type.length < HTTP_TYPE_BYTES_MAX ? type.length : HTTP_TYPE_BYTES_MAX;
+
+    at = PUT(at, "\r\nContent-Type: ");
+    for (size_t i = 0; i < length; i++)
+        at[i] = (unsigned char)type.bytes[i] < 0x20 || type.bytes[i] == 0x7f ? ' ' : type.bytes[i];
+    return at + length;
+}
+
+static char *put_status_line(char *at, int status)
+{
+    const struct status_line *line = find_status_line(status);
+
+    if (line != NULL)
+        return put(at, line->line, line->length);
+    at = PUT(at, "HTTP/1.1 ");
+    at = put_number(at, (uint64_t)status);
+    return PUT(at, " Unknown\r\nDate: ");
+}
+
 size_t http_encode_head(const struct http_reply_head *head, char *bytes)
 {
-    char *at = PUT(bytes, "HTTP/1.1 ");
+    char *at = put_status_line(bytes, head->status);
 
-    at = put_number(at, (uint64_t)head->status);
-    *at++ = ' ';
-    at = put_text(at, http_reason(head->status));
-    at = PUT(at, "\r\nDate: ");
-    at = put_text(at, head->date);
-    if (head->type != NULL) {
-        at = PUT(at, "\r\nContent-Type: ");
-        at = put(at, head->type, strnlen(head->type, 200));
-    }
+    at = put(at, head->date, PL_DATE_BYTES);
+    if (head->type.length > 0)
+        at = put_type(at, head->type);
     if (!head->has_no_body && head->framing == HTTP_REPLY_LENGTH) {
         at = PUT(at, "\r\nContent-Length: ");
         at = put_number(at, head->length);

@@ -10,14 +10,15 @@
 
 /* Room that a reply's head needs at most, without the extra fields. */
 #define HTTP_REPLY_HEAD_BYTES 512
+#define HTTP_TYPE_BYTES_MAX   127
 
 /* How the end of the body is told (RFC 9112, 6.3). */
 enum http_reply_framing { HTTP_REPLY_LENGTH, HTTP_REPLY_CHUNKED, HTTP_REPLY_UNTIL_CLOSE };
 
 struct http_reply_head {
     int status;
-    const char *type; /* NULL: none */
-    const char *date; /* IMF-fixdate */
+    struct pl_view type; /* empty: none; cut at HTTP_TYPE_BYTES_MAX */
+    const char *date;    /* IMF-fixdate */
     enum http_reply_framing framing;
     uint64_t length;
     bool has_no_body; /* 204, 304: no Content-Length either */

@@ -90,25 +90,17 @@ int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const
     return 0;
 }
 
-static void copy_type(char *type, size_t size, const char *wanted)
-{
-    snprintf(type, size, "%s", wanted == NULL ? "" : wanted);
-    /* A control byte here would split the reply. */
-    for (char *at = type; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20)
-            *at = ' ';
-}
-
 void http_set_type(struct pl_http_exchange *exchange, const char *type)
 {
-    copy_type(exchange->type, sizeof(exchange->type), type);
+    snprintf(exchange->type, sizeof(exchange->type), "%s", type == NULL ? "" : type);
 }
 
-int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, uint64_t length)
+int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, const char *type,
+                     uint64_t length)
 {
     struct http_reply_head head = {
         .status = exchange->status,
-        .type = exchange->type[0] != '\0' ? exchange->type : NULL,
+        .type = pl_view_of(type == NULL ? "" : type),
         .date = pl_conn_date(conn),
         .framing = (enum http_reply_framing)exchange->reply_framing,
         .length = length,
@@ -147,10 +139,11 @@ void pl_http_reply(struct pl_http_exchange *exchange, int status, const char *ty
     if (exchange->status != 0)
         abort(); /* a second reply to one request would answer somebody else's */
     exchange->status = clamp_status(status);
-    http_set_type(exchange, type);
     /* In a job only the body is written here; the holder puts the head in front of it. */
     if (exchange->conn != NULL)
-        err = http_begin_reply(exchange, exchange->conn, length);
+        err = http_begin_reply(exchange, exchange->conn, type, length);
+    else
+        http_set_type(exchange, type);
     if (err == 0 && (exchange->conn == NULL || !http_has_no_body(exchange)))
         err = pl_output_append(exchange->output, bytes, length);
     if (err < 0) {
@@ -260,7 +253,7 @@ static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kin
     item->mail.drop = drop_mail;
     item->status = clamp_status(status);
     item->length = length;
-    copy_type(item->type, sizeof(item->type), type);
+    snprintf(item->type, sizeof(item->type), "%s", type == NULL ? "" : type);
     if (length > 0)
         memcpy(item->bytes, bytes, length);
     err = pl_conn_post(&deferred->token, &item->mail);

@@ -111,7 +111,8 @@ void http_set_type(struct pl_http_exchange *exchange, const char *type);
 /* The reply has a head alone: HEAD, 204, 304. */
 bool http_has_no_body(const struct pl_http_exchange *exchange);
 /* Begins the reply: the head goes to the connection's output. Thread: holder. */
-int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, uint64_t length);
+int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, const char *type,
+                     uint64_t length);
 /* A whole reply of the framework's own, as text. */
 void http_reply_status(struct pl_http_exchange *exchange, int status);
 /* Appends a part of a streamed body, with its chunk framing. */

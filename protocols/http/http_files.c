@@ -111,9 +111,8 @@ static int status_of_errno(int err)
 
 static void reply_file(struct pl_http_exchange *exchange, const char *path, int fd, off_t size)
 {
-    http_set_type(exchange, type_of(path));
     exchange->status = 200;
-    if (http_begin_reply(exchange, exchange->conn, (uint64_t)size) < 0) {
+    if (http_begin_reply(exchange, exchange->conn, type_of(path), (uint64_t)size) < 0) {
         exchange->lacks_memory = true;
         (void)close(fd);
         return;
@@ -126,22 +125,22 @@ static void reply_file(struct pl_http_exchange *exchange, const char *path, int 
         exchange->is_broken = true;
 }
 
-void http_serve_file(struct pl_http_exchange *exchange, const char *path)
+void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
 {
     char name[4200];
-    size_t length = strlen(path);
     struct stat status;
     int fd;
 
-    while (*path == '/')
-        path++;
-    length = strlen(path);
-    if (length + sizeof("index.html") > sizeof(name)) {
+    while (path.length > 0 && *path.bytes == '/') {
+        path.bytes++;
+        path.length--;
+    }
+    if (path.length + sizeof("index.html") > sizeof(name)) {
         http_reply_status(exchange, 404);
         return;
     }
-    snprintf(name, sizeof(name), "%s%s", path,
-             length == 0 || path[length - 1] == '/' ? "index.html" : "");
+    snprintf(name, sizeof(name), "%.*s%s", (int)path.length, path.bytes,
+             path.length == 0 || path.bytes[path.length - 1] == '/' ? "index.html" : "");
     fd = open_beneath(exchange->service->root_fd, name);
     if (fd < 0) {
         http_reply_status(exchange, status_of_errno(fd));

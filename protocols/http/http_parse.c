@@ -9,39 +9,65 @@
 #include "http_parse.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 enum {
     TOKEN = 1,  /* tchar: RFC 9110, 5.6.2 */
     TARGET = 2, /* what may stand in a request target: RFC 3986 without checks of its parts */
     VALUE = 4,  /* field-vchar, SP and HTAB: RFC 9110, 5.5 */
+    HOST = 8,   /* reg-name: RFC 3986, 3.2.2 */
 };
 
 /* 0x21..0x7e are visible; of these, delimiters are no token and "<>\^`{|} no target. */
 static const unsigned char classes[256] = {
-    ['\t'] = VALUE,    [' '] = VALUE,
-    ['!'] = 7,         ['"'] = VALUE,
-    ['#'] = 5,         ['$'] = 7,
-    ['%'] = 7,         ['&'] = 7,
-    ['\''] = 7,        ['('] = 6,
-    [')'] = 6,         ['*'] = 7,
-    ['+'] = 7,         [','] = 6,
-    ['-'] = 7,         ['.'] = 7,
-    ['/'] = 6,         ['0' ... '9'] = 7,
-    [':'] = 6,         [';'] = 6,
-    ['<'] = VALUE,     ['='] = 6,
-    ['>'] = VALUE,     ['?'] = 6,
-    ['@'] = 6,         ['A' ... 'Z'] = 7,
-    ['['] = 6,         ['\\'] = VALUE,
-    [']'] = 6,         ['^'] = 5,
-    ['_'] = 7,         ['`'] = 5,
-    ['a' ... 'z'] = 7, ['{'] = VALUE,
-    ['|'] = 5,         ['}'] = VALUE,
-    ['~'] = 7,         [0x80 ... 0xff] = VALUE,
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['!'] = 15,
+    ['"'] = VALUE,
+    ['#'] = 5,
+    ['$'] = 15,
+    ['%'] = 15,
+    ['&'] = 15,
+    ['\''] = 15,
+    ['('] = 14,
+    [')'] = 14,
+    ['*'] = 15,
+    ['+'] = 15,
+    [','] = 14,
+    ['-'] = 15,
+    ['.'] = 15,
+    ['/'] = 6,
+    ['0' ... '9'] = 15,
+    [':'] = 6,
+    [';'] = 14,
+    ['<'] = VALUE,
+    ['='] = 14,
+    ['>'] = VALUE,
+    ['?'] = 6,
+    ['@'] = 6,
+    ['A' ... 'Z'] = 15,
+    ['['] = 6,
+    ['\\'] = VALUE,
+    [']'] = 6,
+    ['^'] = 5,
+    ['_'] = 15,
+    ['`'] = 5,
+    ['a' ... 'z'] = 15,
+    ['{'] = VALUE,
+    ['|'] = 5,
+    ['}'] = VALUE,
+    ['~'] = 15,
+    [0x80 ... 0xff] = VALUE,
 };
 
 int http_is_token_byte(unsigned char byte)
 {
     return classes[byte] & TOKEN;
+}
+
+int http_is_host_byte(unsigned char byte)
+{
+    return classes[byte] & HOST;
 }
 
 void http_parser_init(struct http_parser *parser, size_t target_max, size_t head_max)
@@ -143,12 +169,29 @@ static int target(struct http_parser *parser, struct http_head *head, struct cur
     return part(parser, cursor, TARGET, parser->target_max, 414, &head->target);
 }
 
+/* The whole of "HTTP/1.1" CR LF at once, where it stands in the input; else byte by byte. */
+static bool skip_version(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    const unsigned char *bytes = cursor->bytes + cursor->at;
+
+    if (parser->version_at != 0 || cursor->end - cursor->at < 10 ||
+        memcmp(bytes, "HTTP/1.1\r\n", 10) != 0)
+        return false;
+    head->minor_version = 1;
+    cursor->at += 10;
+    parser->state = HTTP_PARSE_FIELD_START;
+    return true;
+}
+
 /* "HTTP/1." DIGIT CR; a well-formed other major version is 505 (RFC 9110, 15.6.6). */
 static int version(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
     static const char pattern[] = "HTTP/1.";
-    unsigned char byte = cursor->bytes[cursor->at++];
+    unsigned char byte;
 
+    if (skip_version(parser, head, cursor))
+        return 0;
+    byte = cursor->bytes[cursor->at++];
     switch (parser->version_at) {
     case 8:
         parser->state = HTTP_PARSE_LINE_LF;
@@ -239,22 +282,37 @@ static int end_lf(struct http_parser *parser, struct http_head *head, struct cur
     return status;
 }
 
-typedef int step(struct http_parser *parser, struct http_head *head, struct cursor *cursor);
-
-static step *const steps[] = {
-    [HTTP_PARSE_START] = start,
-    [HTTP_PARSE_START_LF] = start_lf,
-    [HTTP_PARSE_METHOD] = method,
-    [HTTP_PARSE_TARGET] = target,
-    [HTTP_PARSE_VERSION] = version,
-    [HTTP_PARSE_LINE_LF] = line_lf,
-    [HTTP_PARSE_FIELD_START] = field_start,
-    [HTTP_PARSE_FIELD_NAME] = field_name,
-    [HTTP_PARSE_VALUE_START] = value_start,
-    [HTTP_PARSE_VALUE] = value,
-    [HTTP_PARSE_VALUE_LF] = line_lf,
-    [HTTP_PARSE_END_LF] = end_lf,
-};
+static int step(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
+{
+    switch ((enum http_parse_state)parser->state) {
+    case HTTP_PARSE_START:
+        return start(parser, head, cursor);
+    case HTTP_PARSE_START_LF:
+        return start_lf(parser, head, cursor);
+    case HTTP_PARSE_METHOD:
+        return method(parser, head, cursor);
+    case HTTP_PARSE_TARGET:
+        return target(parser, head, cursor);
+    case HTTP_PARSE_VERSION:
+        return version(parser, head, cursor);
+    case HTTP_PARSE_LINE_LF:
+    case HTTP_PARSE_VALUE_LF:
+        return line_lf(parser, head, cursor);
+    case HTTP_PARSE_FIELD_START:
+        return field_start(parser, head, cursor);
+    case HTTP_PARSE_FIELD_NAME:
+        return field_name(parser, head, cursor);
+    case HTTP_PARSE_VALUE_START:
+        return value_start(parser, head, cursor);
+    case HTTP_PARSE_VALUE:
+        return value(parser, head, cursor);
+    case HTTP_PARSE_END_LF:
+        return end_lf(parser, head, cursor);
+    case HTTP_PARSE_DONE:
+        break;
+    }
+    return 0;
+}
 
 static enum http_parse fail(struct http_parser *parser, int status)
 {
@@ -273,7 +331,7 @@ enum http_parse http_parse_head(struct http_parser *parser, struct http_head *he
 
     /* What was refused stays refused: a thread that only frames may have seen it first. */
     while (status == 0 && parser->state != HTTP_PARSE_DONE && cursor.at < cursor.end)
-        status = steps[parser->state](parser, head, &cursor);
+        status = step(parser, head, &cursor);
     parser->offset = cursor.at;
     if (status != 0)
         return fail(parser, status);

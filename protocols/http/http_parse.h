@@ -87,5 +87,7 @@ static inline struct pl_view http_view(struct pl_view input, struct http_span sp
 
 /* tchar of RFC 9110, 5.6.2. */
 int http_is_token_byte(unsigned char byte);
+/* reg-name of RFC 3986, 3.2.2, without checks of its percent-encoding. */
+int http_is_host_byte(unsigned char byte);
 
 #endif

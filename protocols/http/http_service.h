@@ -72,7 +72,7 @@ long http_decode_path(struct pl_view path, char *decoded, size_t size);
 
 int http_open_root(const char *path, struct pl_error *error);
 
-/* Answers GET and HEAD with a regular file below the root. `path` is decoded and terminated. */
-void http_serve_file(struct pl_http_exchange *exchange, const char *path);
+/* Answers GET and HEAD with a regular file below the root. `path` is decoded. */
+void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path);
 
 #endif

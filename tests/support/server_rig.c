@@ -35,6 +35,11 @@ const size_t server_combinations_count =
     sizeof(server_combinations) / sizeof(server_combinations[0]);
 const struct server_combination *server_current = server_combinations;
 
+bool server_has_pool(void)
+{
+    return server_current->threads > 0 && strcmp(server_current->model, "per_core") != 0;
+}
+
 #define SETS_MAX 20
 
 void server_rig_start(struct server_rig *rig, const struct pl_app *app, const char *const *sets)

@@ -21,6 +21,9 @@ extern const size_t server_combinations_count;
 /* The one that the cases run under now. */
 extern const struct server_combination *server_current;
 
+/* While one thread blocks in a handler, another serves its connections. */
+bool server_has_pool(void);
+
 struct server_rig {
     struct pl_server *server;
     uint16_t port; /* of the first listener */

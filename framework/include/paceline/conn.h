@@ -18,6 +18,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Length of pl_conn_date(): "Sun, 06 Nov 1994 08:49:37 GMT". */
+#define PL_DATE_BYTES 29
+
 struct pl_conn;
 struct pl_output;
 struct pl_slot_table;

@@ -138,7 +138,7 @@ static void failures_timeouts_and_cancels_are_counted(void **state)
 /* Only where the event loop runs the handlers itself. */
 static void a_lease_on_the_loop_itself_is_counted(void **state)
 {
-    bool is_alone = server_current->threads == 0;
+    bool is_alone = !server_has_pool();
     int fd;
 
     (void)state;

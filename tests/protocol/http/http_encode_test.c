@@ -18,7 +18,7 @@ static const struct encode_case {
 } cases[] = {
     { "reply_of_a_length_9112_6_2",
       { .status = 200,
-        .type = "text/plain",
+        .type = PL_VIEW("text/plain"),
         .length = 5,
         .is_persistent = true,
         .minor_version = 1 },
@@ -85,7 +85,7 @@ static void longest_head_fits_its_room(void **state)
 {
     char type[200];
     struct http_reply_head head = {
-        .type = type, .date = DATE, .length = UINT64_MAX, .extra = { .bytes = "" }
+        .type = pl_view_of(type), .date = DATE, .length = UINT64_MAX, .extra = { .bytes = "" }
     };
 
     (void)state;
