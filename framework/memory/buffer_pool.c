@@ -33,11 +33,13 @@ static size_t class_bytes(uint32_t class_index)
 
 static uint32_t class_of(size_t bytes)
 {
-    uint32_t class_index = 0;
+    uint32_t above;
 
-    while (class_bytes(class_index) < bytes)
-        class_index++;
-    return class_index;
+    if (bytes <= PL_BUFFER_BYTES_MIN)
+        return 0;
+    /* Each class is four times the one below: half the bits above the smallest, rounded up. */
+    above = (uint32_t)(bytes - 1) / PL_BUFFER_BYTES_MIN;
+    return (33 - (uint32_t)__builtin_clz(above)) / 2;
 }
 
 /* What one block costs the pool: its header counts too. */
@@ -49,9 +51,9 @@ static size_t block_bytes(uint32_t class_index)
 /* Blocks a thread keeps: of the large classes none, they would stay away from the others; of the
  * rest what a thousandth of the pool holds, so that many threads cannot keep it all to themselves.
  */
-static uint32_t cache_blocks_max(const struct pl_buffer_cache *cache, uint32_t class_index)
+static uint32_t cache_blocks_max(const struct pl_buffer_pool *pool, uint32_t class_index)
 {
-    size_t share = cache->pool->bytes_max / 1024 / class_bytes(class_index);
+    size_t share = pool->bytes_max / 1024 / class_bytes(class_index);
 
     if (class_bytes(class_index) > 4 * PL_BUFFER_BYTES)
         return 0;
@@ -112,6 +114,8 @@ void pl_buffer_cache_init(struct pl_buffer_cache *cache, struct pl_buffer_pool *
     memset(cache, 0, sizeof(*cache));
     cache->pool = pool;
     cache->stats = stats;
+    for (uint32_t i = 0; i < PL_BUFFER_CLASSES; i++)
+        cache->blocks_max[i] = cache_blocks_max(pool, i);
 }
 
 /* Moves blocks from the cache to the depot until `keep` are left. */
@@ -161,7 +165,7 @@ static struct pl_buffer *take_from_depot(struct pl_buffer_cache *cache, uint32_t
     buffer = pop(&pool->free[class_index]);
     if (buffer != NULL) {
         /* Half a cache at a time, so that the next takes meet no lock. */
-        while (cache->counts[class_index] < cache_blocks_max(cache, class_index) / 2 &&
+        while (cache->counts[class_index] < cache->blocks_max[class_index] / 2 &&
                pool->free[class_index] != NULL) {
             push(&cache->free[class_index], pop(&pool->free[class_index]));
             cache->counts[class_index]++;
@@ -246,8 +250,8 @@ void pl_buffer_give(struct pl_buffer_cache *cache, struct pl_buffer *buffer)
     POISON(buffer);
     push(&cache->free[class_index], buffer);
     cache->counts[class_index]++;
-    if (cache->counts[class_index] > cache_blocks_max(cache, class_index))
-        spill(cache, class_index, cache_blocks_max(cache, class_index) / 2);
+    if (cache->counts[class_index] > cache->blocks_max[class_index])
+        spill(cache, class_index, cache->blocks_max[class_index] / 2);
     PL_COUNT(cache->stats, buffers_given);
 }
 

@@ -33,6 +33,7 @@ struct pl_buffer_cache {
     struct pl_stats_block *stats; /* borrowed: the owner's block */
     struct pl_buffer *free[PL_BUFFER_CLASSES];
     uint32_t counts[PL_BUFFER_CLASSES];
+    uint32_t blocks_max[PL_BUFFER_CLASSES]; /* of each class, kept here at most */
 };
 
 PL_MUST_CHECK int pl_buffer_pool_init(struct pl_buffer_pool *pool, size_t bytes_max);

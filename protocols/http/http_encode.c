@@ -96,10 +96,15 @@ static char *put_number(char *at, uint64_t number)
 static char *put_type(char *at, struct pl_view type)
 {
     size_t length = type.length < HTTP_TYPE_BYTES_MAX ? type.length : HTTP_TYPE_BYTES_MAX;
+    bool has_control = false;
 
     at = PUT(at, "\r\nContent-Type: ");
+    memcpy(at, type.bytes, length);
     for (size_t i = 0; i < length; i++)
-        at[i] = (unsigned char)type.bytes[i] < 0x20 || type.bytes[i] == 0x7f ? ' ' : type.bytes[i];
+        has_control |= (unsigned char)at[i] < 0x20 || at[i] == 0x7f;
+    for (size_t i = 0; i < length && has_control; i++)
+        if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f)
+            at[i] = ' ';
     return at + length;
 }
 

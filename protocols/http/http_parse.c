@@ -94,9 +94,13 @@ struct cursor {
 /* The first byte from `at` on that is not of the class; the loop the parser spends its time in. */
 static uint32_t skip(const struct cursor *cursor, unsigned char class)
 {
+    const unsigned char *bytes = cursor->bytes;
     uint32_t at = cursor->at;
 
-    while (at < cursor->end && (classes[cursor->bytes[at]] & class))
+    while (cursor->end - at >= 4 && (classes[bytes[at]] & classes[bytes[at + 1]] &
+                                     classes[bytes[at + 2]] & classes[bytes[at + 3]] & class))
+        at += 4;
+    while (at < cursor->end && (classes[bytes[at]] & class))
         at++;
     return at;
 }
