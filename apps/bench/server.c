@@ -52,6 +52,8 @@ bool server_start(struct server *server, char *const argv[], const char *directo
 
     *server = (struct server){ .pid = 0 };
     snprintf(server->log_path, sizeof(server->log_path), "%s", log_path);
+    /* Here, not in the child: the log of the server before names a port too. */
+    (void)unlink(log_path);
     /* Workers whose master ended come to us, so that none is left behind. */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1UL);
     server->pid = fork();
