@@ -170,8 +170,8 @@ static bool wait_for_ports(const struct contender *contender, struct server *ser
                            struct contender_ports *ports)
 {
     if (contender_is_paceline(contender)) {
-        ports->http = server_wait_logged_port(server, 1);
-        ports->echo = ports->http == 0 ? 0 : server_wait_logged_port(server, 2);
+        ports->http = server_wait_logged_port(server, "service web");
+        ports->echo = ports->http == 0 ? 0 : server_wait_logged_port(server, "service echo");
         if (ports->echo == 0)
             return false;
     }

@@ -154,9 +154,12 @@ static bool open_conn(struct generator *generator, struct load_conn *conn)
     return true;
 }
 
-/* What a connection does that has nothing outstanding. */
+/* What a connection does after replies. A polite one in a closed loop has its whole depth answered
+ * first, so that every server gets the same batches, however it cuts its replies. */
 static void next_request(struct generator *generator, struct load_conn *conn)
 {
+    if (!conn->is_greedy && generator->plan->rate == 0 && conn->outstanding > 0)
+        return;
     if (conn->is_greedy || (generator->plan->rate == 0 && generator->plan->think_s == 0)) {
         begin(generator, conn, conn->depth - conn->outstanding, generator->now_ns);
         return;

@@ -15,6 +15,7 @@ static const struct {
     const char *what;
 } commands[] = {
     { "load", load_main, "load a server, and check every byte of its replies" },
+    { "models", models_main, "one application under every model" },
     { "peers", peers_main, "Paceline and other servers beside that floor" },
     { "floor", floor_main, "serve with the least that a server can do" },
 };

@@ -3,6 +3,7 @@
 
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
 
 struct reading {
@@ -29,6 +30,16 @@ static void take(struct measured *measured, const struct reading *begin, const s
     measured->seconds = (double)(end->time_ns - begin->time_ns) / 1e9;
     measured->cpu_us = (double)(end->cpu_ns - begin->cpu_ns) / 1e3 / requests;
     measured->switches = (double)(end->switches - begin->switches) / requests;
+    measured->rate = requests / measured->seconds;
+}
+
+static void take_latency(struct measured *measured)
+{
+    const struct histogram *latency = &measured->load.polite.latency;
+
+    measured->p50_us = (double)histogram_percentile(latency, 50) / 1e3;
+    measured->p99_us = (double)histogram_percentile(latency, 99) / 1e3;
+    measured->p999_us = (double)histogram_percentile(latency, 99.9) / 1e3;
 }
 
 static bool judge(const struct measured *measured, bool is_whole, char *note, size_t note_size)
@@ -65,7 +76,9 @@ bool measure(struct server *server, const struct load_plan *plan, const cpu_set_
         is_whole = load_wait(&load, seconds);
         end = read_now(server, &load);
     }
+    ret_measured->pss_bytes = server == NULL ? (double)NAN : server_pss_bytes(server);
     load_stop(&load, &ret_measured->load);
     take(ret_measured, &begin, &end);
+    take_latency(ret_measured);
     return judge(ret_measured, is_whole, note, note_size);
 }

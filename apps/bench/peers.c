@@ -6,15 +6,10 @@
 #include "peers.h"
 
 #include "bench.h"
+#include "output.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
 
-#define EXIT_INTERRUPTED 130
 /* Starting two servers, and the rests between runs. */
 #define START_S 0.3
 
@@ -98,24 +93,6 @@ static void measure_row(struct peers *peers, const struct contender *contender,
         measure_cell(peers, contender, chosen[i], &row->cells[i], row->note, sizeof(row->note));
 }
 
-static void write_outputs(const struct peers *peers)
-{
-    FILE *file = stdout;
-
-    report_print(&peers->report, stdout);
-    if (peers->json_path != NULL) {
-        if (strcmp(peers->json_path, "-") != 0)
-            file = fopen(peers->json_path, "we");
-        if (file == NULL)
-            die(EX_CANTCREAT, "%s: %s", peers->json_path, strerror(errno));
-        report_write_json(&peers->report, file);
-        if (file != stdout)
-            fclose(file);
-    }
-    if (peers->page_path != NULL && report_write_page(&peers->report, peers->page_path) < 0)
-        exit(EX_UNAVAILABLE);
-}
-
 int peers_main(int argc, char **argv)
 {
     static struct peers peers;
@@ -136,6 +113,5 @@ int peers_main(int argc, char **argv)
         measure_row(&peers, &peers.contenders[i], chosen);
     progress_end(&peers.progress);
     contender_place_close(&peers.place);
-    write_outputs(&peers);
-    return is_interrupted() ? EXIT_INTERRUPTED : peers.has_failed ? 1 : EX_OK;
+    return output_write(&peers.report, peers.json_path, peers.page_path, peers.has_failed);
 }

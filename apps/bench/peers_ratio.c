@@ -86,7 +86,7 @@ static bool run_floor(struct peers *peers, const struct scenario *scenario, stru
     snprintf(log, sizeof(log), "%s/floor.log", directory);
     if (!server_start(&pair->floor, argv, directory, log, &pair->placement.server))
         return false;
-    port = server_wait_logged_port(&pair->floor, 1);
+    port = server_wait_logged_port(&pair->floor, "floor");
     if (port == 0 || !server_wait_port(&pair->floor, port)) {
         server_last_words(&pair->floor, note, note_size);
         return false;

@@ -75,7 +75,7 @@ bool server_start(struct server *server, char *const argv[], const char *directo
     return true;
 }
 
-static bool has_ended(struct server *server)
+bool server_has_ended(struct server *server)
 {
     siginfo_t about = { .si_pid = 0 };
 
@@ -96,7 +96,7 @@ bool server_wait_port(struct server *server, unsigned port)
             server_find_tree(server);
             return true;
         }
-    } while (!has_ended(server) && clock_ns() < end_ns && wait_ns(LOOK_NS, -1));
+    } while (!server_has_ended(server) && clock_ns() < end_ns && wait_ns(LOOK_NS, -1));
     return false;
 }
 
@@ -116,21 +116,22 @@ static void read_log(const struct server *server, char *text, size_t size)
     text[got < 0 ? 0 : got] = '\0';
 }
 
-static unsigned find_port(const char *log, unsigned n)
+static unsigned find_port(const char *log, const char *who)
 {
-    static const char words[] = "listening on ";
+    char words[128];
 
+    snprintf(words, sizeof(words), "%s: listening on ", who);
     for (const char *at = strstr(log, words); at != NULL; at = strstr(at + 1, words)) {
         const char *end = at + strcspn(at, "\n\"");
-        const char *colon = memrchr(at, ':', (size_t)(end - at));
+        const char *colon = memrchr(at + strlen(words), ':', (size_t)(end - at) - strlen(words));
 
-        if (*end != '\0' && colon != NULL && --n == 0)
+        if (*end != '\0' && colon != NULL)
             return (unsigned)strtoul(colon + 1, NULL, 10);
     }
     return 0;
 }
 
-unsigned server_wait_logged_port(struct server *server, unsigned n)
+unsigned server_wait_logged_port(struct server *server, const char *who)
 {
     uint64_t end_ns = clock_ns() + START_NS_MAX;
     char *log = must_alloc(1, LOG_BYTES);
@@ -138,9 +139,9 @@ unsigned server_wait_logged_port(struct server *server, unsigned n)
     bool is_over;
 
     do {
-        is_over = has_ended(server) || clock_ns() > end_ns;
+        is_over = server_has_ended(server) || clock_ns() > end_ns;
         read_log(server, log, LOG_BYTES);
-        port = find_port(log, n);
+        port = find_port(log, who);
     } while (port == 0 && !is_over && wait_ns(LOOK_NS, -1));
     free(log);
     return port;

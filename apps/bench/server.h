@@ -28,8 +28,9 @@ bool server_start(struct server *server, char *const argv[], const char *directo
 
 /* Until the port accepts. False: it ended, or took too long. */
 bool server_wait_port(struct server *server, unsigned port);
-/* The port behind the n-th "listening on ...:PORT" in the log, from 1; 0 when none came. */
-unsigned server_wait_logged_port(struct server *server, unsigned n);
+/* The port behind the first "WHO: listening on ...:PORT" in the log; 0 when none came. */
+unsigned server_wait_logged_port(struct server *server, const char *who);
+bool server_has_ended(struct server *server);
 /* The last line of the log, for a note. */
 void server_last_words(const struct server *server, char *text, size_t size);
 
@@ -47,7 +48,8 @@ void server_stop(struct server *server);
 /* A port of 127.0.0.1 that was free a moment ago; 0 when there is none. */
 unsigned server_free_port(void);
 
-/* The whole path of a program in PATH or the directories of the system's daemons; false: not there. */
+/* The whole path of a program in PATH or the directories of the system's daemons; false: not there.
+ */
 bool server_find_program(const char *name, char *path, size_t size);
 
 #endif
