@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The application under test. Its configuration is used as it is, but for the model and, where a
+ * fixed port is taken already, the address of that service.
+ */
+#include "bench.h"
+#include "models.h"
+#include "place.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ARGUMENTS_MAX  (2 * APP_SETS_MAX + 2 * APP_SERVICES_MAX + 16)
+#define CONFIG_NS_MAX  UINT64_C(10000000000)
+#define ARGUMENT_BYTES 160
+
+struct command {
+    char *argv[ARGUMENTS_MAX];
+    size_t count;
+    char texts[ARGUMENTS_MAX][ARGUMENT_BYTES];
+};
+
+/* ---- its command line
+ * ---------------------------------------------------------------------------- */
+
+static void add(struct command *command, const char *argument)
+{
+    if (command->count + 1 < ARGUMENTS_MAX)
+        command->argv[command->count++] = (char *)(uintptr_t)argument;
+    command->argv[command->count] = NULL;
+}
+
+__attribute__((format(printf, 2, 3))) static void add_set(struct command *command,
+                                                          const char *format, ...)
+{
+    char *text = command->texts[command->count];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, ARGUMENT_BYTES, format, arguments);
+    va_end(arguments);
+    add(command, "--set");
+    add(command, text);
+}
+
+static void begin_command(struct command *command, const struct app *app)
+{
+    command->count = 0;
+    add(command, app->program);
+    if (app->config[0] != '\0') {
+        add(command, "-c");
+        add(command, app->config);
+    }
+    for (size_t i = 0; i < app->sets_count; i++) {
+        add(command, "--set");
+        add(command, app->sets[i]);
+    }
+}
+
+/* ---- what it serves
+ * ------------------------------------------------------------------------------ */
+
+static void copy_word(char *to, size_t size, const char *from)
+{
+    from += strspn(from, " -\"");
+    snprintf(to, size, "%.*s", (int)strcspn(from, "\"\n"), from);
+}
+
+/* One line of --print-config, somewhere below "services:". */
+static void read_service_line(struct app *app, const char *line, bool *is_listening)
+{
+    struct app_service *service = &app->services[app->services_count - 1];
+    char address[128];
+
+    if (strncmp(line, "    name:", 9) == 0)
+        copy_word(service->name, sizeof(service->name), line + 9);
+    if (strncmp(line, "    protocol:", 13) == 0)
+        service->is_http = strstr(line, " http") != NULL;
+    if (line[4] != ' ')
+        *is_listening = strncmp(line, "    listen:", 11) == 0;
+    if (!*is_listening || strncmp(line, "      - ", 8) != 0 || service->listen[0] != '\0')
+        return;
+    copy_word(address, sizeof(address), line + 8);
+    if (strncmp(address, "udp:", 4) != 0 && strncmp(address, "unix:", 5) != 0)
+        snprintf(service->listen, sizeof(service->listen), "%s", address);
+}
+
+static void read_services(struct app *app, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[1024];
+    bool is_inside = false, is_listening = false;
+
+    if (file == NULL)
+        die(EX_NOINPUT, "%s: %s", path, strerror(errno));
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (line[0] != ' ')
+            is_inside = strncmp(line, "services:", 9) == 0;
+        else if (is_inside && strncmp(line, "  -", 3) == 0 &&
+                 app->services_count < APP_SERVICES_MAX)
+            app->services_count++;
+        else if (is_inside && app->services_count > 0 && strlen(line) > 4)
+            read_service_line(app, line, &is_listening);
+    }
+    fclose(file);
+}
+
+static void print_config(struct app *app, const char *path)
+{
+    struct command command;
+    struct server server;
+    char words[512];
+    uint64_t end_ns = clock_ns() + CONFIG_NS_MAX;
+
+    begin_command(&command, app);
+    add(&command, "--print-config");
+    if (!server_start(&server, command.argv, ".", path, NULL))
+        die(EX_OSERR, "no process for %s", app->program);
+    while (!server_has_ended(&server) && clock_ns() < end_ns && wait_ns(1000000, -1))
+        ;
+    server_last_words(&server, words, sizeof(words));
+    server_stop(&server);
+    read_services(app, path);
+    if (app->services_count == 0)
+        die(EX_CONFIG, "%s --print-config shows no services: %s", app->program, words);
+}
+
+static void write_own_config(struct app *app)
+{
+    FILE *file;
+
+    snprintf(app->config, sizeof(app->config), "%s/app.yaml", app->directory);
+    file = fopen(app->config, "we");
+    if (file == NULL)
+        die(EX_CANTCREAT, "%s: %s", app->config, strerror(errno));
+    fputs("services:\n"
+          "  - name: web\n"
+          "    protocol: http\n"
+          "    listen: [ \"127.0.0.1:0\" ]\n"
+          "    http: { routes: [ { path: /ping, reply: { text: \"Hello, World!\\n\" } } ] }\n"
+          "  - { name: echo, protocol: line, listen: [ \"127.0.0.1:0\" ] }\n",
+          file);
+    fclose(file);
+}
+
+void app_open(struct app *app, const char *program, const char *config, bool is_http)
+{
+    char path[512];
+
+    place_make(app->directory, sizeof(app->directory));
+    place_find_app(program == NULL ? "work" : program, app->program, sizeof(app->program));
+    if (config != NULL)
+        snprintf(app->config, sizeof(app->config), "%s", config);
+    else if (program == NULL)
+        write_own_config(app);
+    snprintf(path, sizeof(path), "%s/config.txt", app->directory);
+    print_config(app, path);
+    while (app->target < app->services_count && (app->services[app->target].is_http != is_http ||
+                                                 app->services[app->target].listen[0] == '\0'))
+        app->target++;
+    if (app->target == app->services_count)
+        die(EX_CONFIG, "%s has no service of the protocol %s on a TCP address", app->program,
+            is_http ? "http" : "line");
+}
+
+void app_close(struct app *app)
+{
+    place_remove(app->directory);
+}
+
+/* ---- running it
+ * ---------------------------------------------------------------------------------- */
+
+/* A port of its own choice is never taken; a name is for the application to resolve. */
+static bool is_taken(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    struct address address;
+    bool taken;
+    int fd;
+
+    if (colon == NULL || strtoul(colon + 1, NULL, 10) == 0)
+        return false;
+    address = argument_address("listen", text);
+    fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    taken = bind(fd, (const struct sockaddr *)&address.storage, address.length) < 0 ||
+            listen(fd, 1) < 0;
+    close(fd);
+    return taken;
+}
+
+static void build_command(struct command *command, const struct app *app,
+                          const struct model_choice *choice)
+{
+    begin_command(command, app);
+    add_set(command, "dispatch.model=%s", choice->model);
+    if (choice->threads[0] != '\0')
+        add_set(command, "dispatch.threads=%s", choice->threads);
+    for (size_t i = 0; i < app->services_count; i++)
+        if (is_taken(app->services[i].listen))
+            add_set(command, "services.%zu.listen=[127.0.0.1:0]", i);
+}
+
+bool app_start(const struct app *app, const struct model_choice *choice, struct server *server,
+               struct address *ret_target, char *note, size_t note_size)
+{
+    const struct app_service *service = &app->services[app->target];
+    struct command command;
+    char log[512], who[96];
+    unsigned port;
+
+    build_command(&command, app, choice);
+    snprintf(log, sizeof(log), "%s/app.log", app->directory);
+    snprintf(who, sizeof(who), "service %s", service->name);
+    if (server_start(server, command.argv, ".", log, NULL)) {
+        port = server_wait_logged_port(server, who);
+        *ret_target = address_loopback(port);
+        if (port != 0 && server_wait_port(server, port))
+            return true;
+    }
+    server_last_words(server, note, note_size);
+    server_stop(server);
+    return false;
+}
