@@ -136,6 +136,8 @@ static int serve(struct state *state, size_t way, size_t active)
 
     while (served < active) {
         count = epoll_wait(state->epoll_fd, events, CONNS_COUNT, WAIT_MS);
+        if (count < 0 && errno == EINTR)
+            continue;
         if (count <= 0)
             return count < 0 ? -errno : -ETIMEDOUT;
         state->calls++;

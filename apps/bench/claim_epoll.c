@@ -172,6 +172,9 @@ static int turn_epoll(struct state *state)
     struct epoll_event events[BATCH_EVENTS];
     int count = epoll_wait(state->epoll_fd, events, BATCH_EVENTS, WAIT_MS);
 
+    /* The other two go on by themselves when a stopped process goes on. */
+    if (count < 0 && errno == EINTR)
+        return 0;
     for (int i = 0; i < count; i++)
         if (receive_one(events[i].data.fd) < 0)
             return -EIO;

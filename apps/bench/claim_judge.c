@@ -114,6 +114,12 @@ void claim_judge(struct sentence *verdict, const char *conclusion, const char *s
                  const struct claim_item *items, size_t count)
 {
     add_conclusion(verdict, items, count, conclusion);
+    claim_add_figures(verdict, subject, items, count);
+}
+
+void claim_add_figures(struct sentence *verdict, const char *subject,
+                       const struct claim_item *items, size_t count)
+{
     sentence_add(verdict, "; %s:", subject);
     for (size_t i = 0; i < count; i++) {
         sentence_add(verdict, "%s %s ", i == 0 ? "" : ",", items[i].label);

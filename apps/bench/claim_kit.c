@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -42,6 +43,25 @@ void claim_stretch_end(struct claim_stretch *stretch)
 {
     stretch->cpu_s = claim_seconds(stretch->cpu_clock) - stretch->cpu_s;
     stretch->wall_s = claim_seconds(CLOCK_MONOTONIC) - stretch->wall_s;
+}
+
+/* /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. A guest's time stands in user
+ * already. */
+double claim_machine_cpu_s(void)
+{
+    unsigned long long ticks[8];
+    FILE *stat = fopen("/proc/stat", "re");
+    int count;
+
+    if (stat == NULL)
+        return NAN;
+    count = fscanf(stat, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
+                   &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]);
+    fclose(stat);
+    if (count != 8)
+        return NAN;
+    return (double)(ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) /
+           (double)sysconf(_SC_CLK_TCK);
 }
 
 /* ---- CPUs ------------------------------------------------------------------------------------ */
@@ -264,6 +284,7 @@ static int why_nothing_moved(ssize_t moved)
     return errno == EAGAIN ? -ETIMEDOUT : -errno;
 }
 
+/* A process that was stopped and goes on sees its calls interrupted. */
 int claim_send_all(int fd, const void *bytes, size_t count)
 {
     const char *from = bytes;
@@ -271,6 +292,8 @@ int claim_send_all(int fd, const void *bytes, size_t count)
     while (count > 0) {
         ssize_t sent = send(fd, from, count, MSG_NOSIGNAL);
 
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent <= 0)
             return why_nothing_moved(sent);
         from += sent;
@@ -286,10 +309,22 @@ int claim_receive_all(int fd, void *bytes, size_t count)
     while (count > 0) {
         ssize_t received = recv(fd, to, count, 0);
 
+        if (received < 0 && errno == EINTR)
+            continue;
         if (received <= 0)
             return why_nothing_moved(received);
         to += received;
         count -= (size_t)received;
     }
     return 0;
+}
+
+size_t claim_receive_some(int fd, void *bytes, size_t count)
+{
+    ssize_t received;
+
+    do
+        received = recv(fd, bytes, count, 0);
+    while (received < 0 && errno == EINTR);
+    return received > 0 ? (size_t)received : 0;
 }

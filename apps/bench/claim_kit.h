@@ -25,6 +25,9 @@ bool claim_stretch_goes_on(const struct claim_stretch *stretch);
 /* From then on wall_s and cpu_s are what it took. */
 void claim_stretch_end(struct claim_stretch *stretch);
 
+/* What all processes of the machine have used, in CPU seconds; NAN where nobody says. */
+double claim_machine_cpu_s(void);
+
 struct claim_cpus {
     cpu_set_t set;
     size_t count;
@@ -52,5 +55,7 @@ int claim_temporary_path(char *path, size_t size);
  * silent. */
 int claim_send_all(int fd, const void *bytes, size_t count);
 int claim_receive_all(int fd, void *bytes, size_t count);
+/* What is there; 0 when the peer has left, is silent or is broken. */
+size_t claim_receive_some(int fd, void *bytes, size_t count);
 
 #endif

@@ -98,12 +98,20 @@ static void run_round(const struct claim *claim, struct claim_bench *bench, stru
     }
 }
 
+static double others_cpu_s(void)
+{
+    return claim_machine_cpu_s() - claim_seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 int claim_run(const struct claim *claim, struct claim_bench *bench, struct claim_plan *plan)
 {
+    double begun_s, others_s;
     int err = claim->open(bench);
 
     if (err < 0)
         return err;
+    begun_s = claim_seconds(CLOCK_MONOTONIC);
+    others_s = others_cpu_s();
     for (size_t round = 0; round < plan->rounds_count && !is_ended(plan); round++) {
         char what[64];
 
@@ -112,6 +120,7 @@ int claim_run(const struct claim *claim, struct claim_bench *bench, struct claim
         progress_step(plan->progress, what);
         run_round(claim, bench, plan, round);
     }
+    bench->others_cpus = (others_cpu_s() - others_s) / (claim_seconds(CLOCK_MONOTONIC) - begun_s);
     claim->close(bench);
     return 0;
 }

@@ -122,6 +122,8 @@ static int send_by_sendfile(struct state *state, size_t which, int fd)
         ssize_t sent =
             sendfile(fd, state->files[which], &offset, file_bytes[which] - (size_t)offset);
 
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent <= 0)
             return sent == 0 ? -EIO : -errno;
     }
@@ -180,7 +182,7 @@ static void *swallow(void *arg)
     char block[BLOCK_BYTES];
 
     claim_pin(peer->cpus, 1);
-    while (recv(peer->fd, block, sizeof(block), 0) > 0)
+    while (claim_receive_some(peer->fd, block, sizeof(block)) > 0)
         continue;
     return NULL;
 }

@@ -77,10 +77,10 @@ static void echo(struct peer *peer)
 static void swallow(struct peer *peer)
 {
     char block[BLOCK_BYTES];
-    ssize_t received;
+    size_t received;
 
-    while ((received = recv(peer->fd, block, sizeof(block), 0)) > 0)
-        atomic_fetch_add_explicit(&peer->swallowed_bytes, (uint64_t)received, memory_order_relaxed);
+    while ((received = claim_receive_some(peer->fd, block, sizeof(block))) > 0)
+        atomic_fetch_add_explicit(&peer->swallowed_bytes, received, memory_order_relaxed);
 }
 
 static void *peer_main(void *arg)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static const struct claim *const claims[] = { &claim_unix_socket, &claim_epoll, 
 #define ROUND_QUICK_S 0.12
 
 #define TEXT_COLUMNS 100
+/* What others may use without a word. */
+#define OTHERS_CPUS_TOLD 0.1
 
 struct options {
     bool is_chosen[CLAIMS_COUNT];
@@ -205,6 +208,8 @@ static void write_json(FILE *json, const struct claim *claim, const struct claim
         fputs(fields[i][0], json);
         text_write_json(fields[i][1], json);
     }
+    if (isfinite(bench->others_cpus))
+        fprintf(json, ",\"others_cpus\":%.3f", bench->others_cpus);
     fputs(",\"report\":", json);
     report_write_json(&bench->report, json);
     fputc('}', json);
@@ -237,6 +242,10 @@ static void print_claim(const struct claim *claim, const struct claim_bench *ben
     report_print(&bench->report, stdout);
     if (bench->left_out[0] != '\0')
         printf("Left out: %s.\n", bench->left_out);
+    if (bench->others_cpus > OTHERS_CPUS_TOLD)
+        printf(
+            "Meanwhile other processes used %.2f CPUs; on a calm machine figures are steadier.\n",
+            bench->others_cpus);
     fputc('\n', stdout);
     print_wrapped(verdict->text);
     fputs("\n\n", stdout);

@@ -30,6 +30,9 @@ struct claim_bench {
     char left_out[160];   /* what this machine does not allow; empty: nothing */
     char texts[REPORT_COLUMNS_MAX][2][40]; /* keys and headings that depend on the machine */
 
+    /* CPUs that others used while it was measured, on average; NAN: unknown. */
+    double others_cpus;
+
     void *state; /* owned by the claim from open to close */
 };
 
@@ -119,6 +122,9 @@ struct claim_item {
  * where one of its figures is. */
 void claim_judge(struct sentence *verdict, const char *conclusion, const char *subject,
                  const struct claim_item *items, size_t count);
+/* The part from the semicolon on, for a claim that begins the sentence itself. */
+void claim_add_figures(struct sentence *verdict, const char *subject,
+                       const struct claim_item *items, size_t count);
 __attribute__((format(printf, 2, 3))) void sentence_add(struct sentence *sentence,
                                                         const char *format, ...);
 
