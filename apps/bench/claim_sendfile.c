@@ -20,7 +20,10 @@
 
 #define BLOCK_BYTES   (64 * 1024) /* what read() fetches at once */
 #define WARM_UP_SHARE 0.2
-#define BYTES_PER_MIB (1024.0 * 1024.0)
+/* What the peer sleeps for. A sender on loopback wakes its reader, one on a network does not: it is
+ * to happen as seldom, however fast the sender is. */
+#define PEER_SLEEPS_BYTES (256 * 1024)
+#define BYTES_PER_MIB     (1024.0 * 1024.0)
 
 enum row { ROW_SENDFILE, ROW_READ, ROW_MMAP, ROW_MMAP_KEPT, ROWS };
 
@@ -180,8 +183,10 @@ static void *swallow(void *arg)
 {
     struct peer *peer = arg;
     char block[BLOCK_BYTES];
+    int sleeps_bytes = PEER_SLEEPS_BYTES;
 
     claim_pin(peer->cpus, 1);
+    (void)setsockopt(peer->fd, SOL_SOCKET, SO_RCVLOWAT, &sleeps_bytes, sizeof(sleeps_bytes));
     while (claim_receive_some(peer->fd, block, sizeof(block)) > 0)
         continue;
     return NULL;
@@ -234,28 +239,34 @@ close_pair:
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
-/* sendfile is held against the best of the others. */
+static size_t better_mmap(const struct report_row *rows, size_t column)
+{
+    double each = series_summary(&rows[ROW_MMAP].cells[column]).median;
+    double kept = series_summary(&rows[ROW_MMAP_KEPT].cells[column]).median;
+
+    return each < kept ? ROW_MMAP : ROW_MMAP_KEPT;
+}
+
+/* The claim is about read() and write(); mmap() is told beside it. */
 static void judge(const struct claim_bench *bench, struct sentence *verdict)
 {
     const struct report_row *rows = bench->report.rows;
-    struct claim_item items[CONDITIONS] = { 0 };
+    struct claim_item items[CONDITIONS * 2] = { 0 };
 
-    for (size_t i = 0; i < CONDITIONS; i++) {
-        size_t rival = ROW_READ;
+    for (size_t i = 0; i < CONDITIONS * 2; i++) {
+        size_t column = i / 2;
+        size_t rival = i % 2 == 0 ? ROW_READ : better_mmap(rows, column);
+        struct claim_item *item = &items[i];
 
-        for (size_t row = ROW_READ; row < ROWS; row++)
-            if (series_summary(&rows[row].cells[i]).median <
-                series_summary(&rows[rival].cells[i]).median)
-                rival = row;
-        items[i].comparison = claim_compare(&rows[rival].cells[i], &rows[ROW_SENDFILE].cells[i]);
-        items[i].is_judged = true;
-        items[i].holds = claim_is_more(&items[i].comparison);
-        snprintf(items[i].label, sizeof(items[i].label), "%s (%s)", file_names[i],
-                 rows[rival].name);
-        snprintf(items[i].place, sizeof(items[i].place), "for files of %s", file_names[i]);
+        item->comparison =
+            claim_compare(&rows[rival].cells[column], &rows[ROW_SENDFILE].cells[column]);
+        item->is_judged = rival == ROW_READ;
+        item->holds = claim_is_more(&item->comparison);
+        snprintf(item->label, sizeof(item->label), "%s (%s)", file_names[column], rows[rival].name);
+        snprintf(item->place, sizeof(item->place), "for files of %s", file_names[column]);
     }
-    claim_judge(verdict, "sendfile is cheapest",
-                "the sender's CPU, the best other way against sendfile", items, CONDITIONS);
+    claim_judge(verdict, "sendfile is cheaper than read + write",
+                "the sender's CPU as a multiple of sendfile's", items, CONDITIONS * 2);
 }
 
 const struct claim claim_sendfile = {
@@ -264,7 +275,7 @@ const struct claim claim_sendfile = {
     .method =
         "CPU us of the sending thread for each MiB: a file from the page cache, sent again and "
         "again over one TCP connection of the loopback, to a thread on another CPU that reads "
-        "and forgets. read() fetches 64 KiB at once.",
+        "and forgets, woken once in 256 KiB. read() fetches 64 KiB at once.",
     .figures = "CPU us of the sender for each MiB, by the size of the file",
     .describe = describe,
     .open = open_state,
