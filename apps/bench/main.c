@@ -4,6 +4,7 @@
  * and other servers under the same load.
  */
 #include "bench.h"
+#include "claims.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static const struct {
     { "load", load_main, "load a server, and check every byte of its replies" },
     { "models", models_main, "one application under every model" },
     { "peers", peers_main, "Paceline and other servers beside that floor" },
+    { "claims", claims_main, "what textbooks claim, measured on this machine" },
     { "floor", floor_main, "serve with the least that a server can do" },
 };
 

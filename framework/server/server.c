@@ -244,7 +244,7 @@ int pl_server_check_services(struct pl_server *server, struct pl_error *error)
 static int open_socket(struct pl_server_listener *listener, struct pl_listener_options *options,
                        struct pl_engine *engine, uint32_t shard, struct pl_error *error)
 {
-    int fd;
+    int fd = -1;
     int err = pl_listener_open(&listener->address, options, &fd, error);
 
     if (err < 0)

@@ -120,7 +120,8 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
 {
     struct pl_engine *engine = conn->upstream->sets[set].engine;
     int64_t now_ms = pl_clock_ms();
-    int fd, err;
+    int fd = -1;
+    int err;
 
     begin_record(conn, now_ms);
     err = pl_socket_connect(&conn->address, &fd);

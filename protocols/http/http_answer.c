@@ -53,6 +53,26 @@ static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchan
     return PL_RUN_PROCESS;
 }
 
+/* Most of a fixed reply stands ready. */
+static bool reply_prepared(struct pl_http_exchange *exchange, const struct http_route *route)
+{
+    struct pl_view tail = route->fixed_tail;
+    char *bytes;
+    size_t used;
+
+    if (tail.length == 0 || !exchange->framing.is_persistent || exchange->head.minor_version == 0 ||
+        exchange->is_head_method || pl_conn_is_draining(exchange->conn))
+        return false;
+    bytes = pl_output_reserve(exchange->output, HTTP_REPLY_HEAD_BYTES + tail.length);
+    if (bytes == NULL)
+        return false;
+    exchange->status = (int)route->fixed->status;
+    used = http_encode_status_and_date(exchange->status, pl_conn_date(exchange->conn), bytes);
+    memcpy(bytes + used, tail.bytes, tail.length);
+    pl_output_commit(exchange->output, used + tail.length);
+    return true;
+}
+
 static void reply_fixed(struct pl_http_exchange *exchange, const struct http_reply_settings *fixed)
 {
     const char *text = fixed->text == NULL ? "" : fixed->text;
@@ -60,9 +80,7 @@ static void reply_fixed(struct pl_http_exchange *exchange, const struct http_rep
     int err;
 
     exchange->status = (int)fixed->status;
-    err = http_begin_reply(exchange, exchange->conn,
-                           fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type,
-                           strlen(text));
+    err = http_begin_reply(exchange, exchange->conn, http_fixed_type(fixed), strlen(text));
     if (err == 0 && !http_has_no_body(exchange))
         err = pl_output_append_borrowed(exchange->output, text, strlen(text));
     if (err < 0) {
@@ -173,8 +191,9 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
     forget_request(conn, exchange);
     /* timeouts.handler is until the first byte; from here on the client's hang-up ends it. */
     pl_conn_start_deadline(conn, PL_DEADLINE_NONE);
-    return http_begin_reply(exchange, conn, exchange->type, 0) < 0 ? refuse_for_memory(conn, exchange)
-                                                   : PL_RUN_PROCESS;
+    return http_begin_reply(exchange, conn, exchange->type, 0) < 0
+               ? refuse_for_memory(conn, exchange)
+               : PL_RUN_PROCESS;
 }
 
 /* HEAD: the head that GET would get, and no body to produce. */
@@ -227,7 +246,8 @@ static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *e
         return finish(conn, exchange);
     }
     if (exchange->route->handler == NULL) {
-        reply_fixed(exchange, exchange->route->fixed);
+        if (!reply_prepared(exchange, exchange->route))
+            reply_fixed(exchange, exchange->route->fixed);
         return finish(conn, exchange);
     }
     if (!pl_conn_begin_handler(conn, &exchange->route->note, exchange->route->may_block))
@@ -257,7 +277,7 @@ enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange
     path = pl_http_path(exchange);
     if (path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
         path = PL_VIEW("/");
-    if (memchr(path.bytes, '%', path.length) != NULL)
+    if (http_scan((const unsigned char *)path.bytes, path.length, HTTP_CLASS_PLAIN) < path.length)
         return answer_decoded(conn, exchange);
     return answer_path(conn, exchange, path);
 }

@@ -130,9 +130,8 @@ static bool is_host(struct pl_view host)
     }
     colon = host.length > 0 ? memchr(host.bytes, ':', host.length) : NULL;
     name_length = colon == NULL ? host.length : (size_t)(colon - host.bytes);
-    for (size_t i = 0; i < name_length; i++)
-        if (!http_is_host_byte((unsigned char)host.bytes[i]))
-            return false;
+    if (http_scan((const unsigned char *)host.bytes, name_length, HTTP_CLASS_HOST) < name_length)
+        return false;
     return colon == NULL ||
            is_port((struct pl_view){ .bytes = colon + 1, .length = host.length - name_length - 1 });
 }
@@ -289,17 +288,21 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
         path.offset += skipped;
         path.length -= skipped;
     }
-    if (path.length > 0 && memchr(input.bytes + path.offset, '#', path.length) != NULL)
+    *ret_path = path;
+    /* Nearly every path is all of itself. */
+    if (http_scan((const unsigned char *)input.bytes + path.offset, path.length,
+                  HTTP_CLASS_PLAIN) == path.length)
+        return 0;
+    if (memchr(input.bytes + path.offset, '#', path.length) != NULL)
         return 400;
-    mark = path.length > 0 ? memchr(input.bytes + path.offset, '?', path.length) : NULL;
+    mark = memchr(input.bytes + path.offset, '?', path.length);
     if (mark != NULL) {
         uint32_t length = (uint32_t)(mark - (input.bytes + path.offset));
 
         ret_query->offset = path.offset + length + 1;
         ret_query->length = path.length - length - 1;
-        path.length = length;
+        ret_path->length = length;
     }
-    *ret_path = path;
     return 0;
 }
 

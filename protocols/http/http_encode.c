@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_encode.h"
 
+#include "http_scan.h"
+
 #include <paceline/conn.h>
 
 #include <string.h>
@@ -96,14 +98,13 @@ static char *put_number(char *at, uint64_t number)
 static char *put_type(char *at, struct pl_view type)
 {
     size_t length = type.length < HTTP_TYPE_BYTES_MAX ? type.length : HTTP_TYPE_BYTES_MAX;
-    bool has_control = false;
+    size_t clean;
 
     at = PUT(at, "\r\nContent-Type: ");
     memcpy(at, type.bytes, length);
-    for (size_t i = 0; i < length; i++)
-        has_control |= (unsigned char)at[i] < 0x20 || at[i] == 0x7f;
-    for (size_t i = 0; i < length && has_control; i++)
-        if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f)
+    clean = http_scan((const unsigned char *)at, length, HTTP_CLASS_VALUE);
+    for (size_t i = clean; i < length; i++)
+        if ((http_classes[(unsigned char)at[i]] & HTTP_CLASS_VALUE) == 0)
             at[i] = ' ';
     return at + length;
 }
@@ -119,11 +120,22 @@ static char *put_status_line(char *at, int status)
     return PUT(at, " Unknown\r\nDate: ");
 }
 
+size_t http_encode_status_and_date(int status, const char *date, char *bytes)
+{
+    return (size_t)(put(put_status_line(bytes, status), date, PL_DATE_BYTES) - bytes);
+}
+
+size_t http_encode_rest(struct pl_view type, uint64_t length, char *bytes)
+{
+    char *at = put_number(PUT(put_type(bytes, type), "\r\nContent-Length: "), length);
+
+    return (size_t)(PUT(at, "\r\n\r\n") - bytes);
+}
+
 size_t http_encode_head(const struct http_reply_head *head, char *bytes)
 {
-    char *at = put_status_line(bytes, head->status);
+    char *at = bytes + http_encode_status_and_date(head->status, head->date, bytes);
 
-    at = put(at, head->date, PL_DATE_BYTES);
     if (head->type.length > 0)
         at = put_type(at, head->type);
     if (!head->has_no_body && head->framing == HTTP_REPLY_LENGTH) {

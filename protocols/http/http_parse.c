@@ -8,67 +8,10 @@
  */
 #include "http_parse.h"
 
+#include "http_scan.h"
+
 #include <stdbool.h>
 #include <string.h>
-
-enum {
-    TOKEN = 1,  /* tchar: RFC 9110, 5.6.2 */
-    TARGET = 2, /* what may stand in a request target: RFC 3986 without checks of its parts */
-    VALUE = 4,  /* field-vchar, SP and HTAB: RFC 9110, 5.5 */
-    HOST = 8,   /* reg-name: RFC 3986, 3.2.2 */
-};
-
-/* 0x21..0x7e are visible; of these, delimiters are no token and "<>\^`{|} no target. */
-static const unsigned char classes[256] = {
-    ['\t'] = VALUE,
-    [' '] = VALUE,
-    ['!'] = 15,
-    ['"'] = VALUE,
-    ['#'] = 5,
-    ['$'] = 15,
-    ['%'] = 15,
-    ['&'] = 15,
-    ['\''] = 15,
-    ['('] = 14,
-    [')'] = 14,
-    ['*'] = 15,
-    ['+'] = 15,
-    [','] = 14,
-    ['-'] = 15,
-    ['.'] = 15,
-    ['/'] = 6,
-    ['0' ... '9'] = 15,
-    [':'] = 6,
-    [';'] = 14,
-    ['<'] = VALUE,
-    ['='] = 14,
-    ['>'] = VALUE,
-    ['?'] = 6,
-    ['@'] = 6,
-    ['A' ... 'Z'] = 15,
-    ['['] = 6,
-    ['\\'] = VALUE,
-    [']'] = 6,
-    ['^'] = 5,
-    ['_'] = 15,
-    ['`'] = 5,
-    ['a' ... 'z'] = 15,
-    ['{'] = VALUE,
-    ['|'] = 5,
-    ['}'] = VALUE,
-    ['~'] = 15,
-    [0x80 ... 0xff] = VALUE,
-};
-
-int http_is_token_byte(unsigned char byte)
-{
-    return classes[byte] & TOKEN;
-}
-
-int http_is_host_byte(unsigned char byte)
-{
-    return classes[byte] & HOST;
-}
 
 void http_parser_init(struct http_parser *parser, size_t target_max, size_t head_max)
 {
@@ -91,18 +34,11 @@ struct cursor {
     uint32_t end;
 };
 
-/* The first byte from `at` on that is not of the class; the loop the parser spends its time in. */
-static uint32_t skip(const struct cursor *cursor, unsigned char class)
+/* The first byte from `at` on that is not of the class. */
+static uint32_t skip(const struct cursor *cursor, enum http_class class)
 {
-    const unsigned char *bytes = cursor->bytes;
-    uint32_t at = cursor->at;
-
-    while (cursor->end - at >= 4 && (classes[bytes[at]] & classes[bytes[at + 1]] &
-                                     classes[bytes[at + 2]] & classes[bytes[at + 3]] & class))
-        at += 4;
-    while (at < cursor->end && (classes[bytes[at]] & class))
-        at++;
-    return at;
+    return cursor->at +
+           (uint32_t)http_scan(cursor->bytes + cursor->at, cursor->end - cursor->at, class);
 }
 
 static struct http_span span(uint32_t begin, uint32_t end)
@@ -147,7 +83,7 @@ static int line_lf(struct http_parser *parser, struct http_head *head, struct cu
 }
 
 /* A part of the request line: bytes of one class, at least one, and a single space behind. */
-static int part(struct http_parser *parser, struct cursor *cursor, unsigned char class,
+static int part(struct http_parser *parser, struct cursor *cursor, enum http_class class,
                 uint32_t bytes_max, int too_long, struct http_span *ret_part)
 {
     cursor->at = skip(cursor, class);
@@ -165,12 +101,12 @@ static int part(struct http_parser *parser, struct cursor *cursor, unsigned char
 
 static int method(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
-    return part(parser, cursor, TOKEN, HTTP_METHOD_BYTES_MAX, 501, &head->method);
+    return part(parser, cursor, HTTP_CLASS_TOKEN, HTTP_METHOD_BYTES_MAX, 501, &head->method);
 }
 
 static int target(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
-    return part(parser, cursor, TARGET, parser->target_max, 414, &head->target);
+    return part(parser, cursor, HTTP_CLASS_TARGET, parser->target_max, 414, &head->target);
 }
 
 /* The whole of "HTTP/1.1" CR LF at once, where it stands in the input; else byte by byte. */
@@ -225,14 +161,14 @@ static int field_start(struct http_parser *parser, struct http_head *head, struc
     }
     parser->state = HTTP_PARSE_FIELD_NAME;
     /* White space here would be a folded line (RFC 9112, 5.2) or a smuggled one (2.2). */
-    if ((classes[byte] & TOKEN) == 0)
+    if (!http_is_token_byte(byte))
         return 400;
     return head->fields_count == HTTP_FIELDS_MAX ? 431 : 0;
 }
 
 static int field_name(struct http_parser *parser, struct http_head *head, struct cursor *cursor)
 {
-    cursor->at = skip(cursor, TOKEN);
+    cursor->at = skip(cursor, HTTP_CLASS_TOKEN);
     if (cursor->at == cursor->end)
         return 0;
     if (cursor->bytes[cursor->at] != ':')
@@ -262,7 +198,7 @@ static int value(struct http_parser *parser, struct http_head *head, struct curs
 {
     uint32_t begin = cursor->at;
 
-    cursor->at = skip(cursor, VALUE);
+    cursor->at = skip(cursor, HTTP_CLASS_VALUE);
     for (uint32_t last = cursor->at; last > begin; last--)
         if (cursor->bytes[last - 1] != ' ' && cursor->bytes[last - 1] != '\t') {
             parser->value_end = last;

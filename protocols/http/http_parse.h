@@ -7,6 +7,8 @@
 #ifndef PL_HTTP_PARSE_H
 #define PL_HTTP_PARSE_H
 
+#include "http_scan.h"
+
 #include <paceline/view.h>
 
 #include <stdint.h>
@@ -86,8 +88,9 @@ static inline struct pl_view http_view(struct pl_view input, struct http_span sp
 }
 
 /* tchar of RFC 9110, 5.6.2. */
-int http_is_token_byte(unsigned char byte);
-/* reg-name of RFC 3986, 3.2.2, without checks of its percent-encoding. */
-int http_is_host_byte(unsigned char byte);
+static inline bool http_is_token_byte(unsigned char byte)
+{
+    return (http_classes[byte] & HTTP_CLASS_TOKEN) != 0;
+}
 
 #endif

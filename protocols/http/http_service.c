@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings and the application's bindings → the routes and the root of a service. */
+#include "http_encode.h"
 #include "http_parse.h"
 #include "http_service.h"
 
@@ -8,6 +9,9 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* Above this a reply's body is borrowed, not copied; see framework/conn/output.c. */
+#define FIXED_BYTES_MAX 2048
 
 static bool is_method(const char *method)
 {
@@ -88,6 +92,25 @@ static int add_binding(struct http_service *service, const struct pl_binding *bi
     return 0;
 }
 
+/* Short ones with a body; the others are put together each time. */
+static int prepare(struct http_route *route)
+{
+    struct pl_view text = pl_view_of(route->fixed->text == NULL ? "" : route->fixed->text);
+    char *tail;
+    size_t used;
+
+    if (text.length == 0 || text.length > FIXED_BYTES_MAX || route->fixed->status == 204 ||
+        route->fixed->status == 304)
+        return 0;
+    tail = malloc(HTTP_REPLY_HEAD_BYTES + text.length);
+    if (tail == NULL)
+        return -ENOMEM;
+    used = http_encode_rest(pl_view_of(http_fixed_type(route->fixed)), text.length, tail);
+    memcpy(tail + used, text.bytes, text.length);
+    route->fixed_tail = (struct pl_view){ .bytes = tail, .length = used + text.length };
+    return 0;
+}
+
 static int add_fixed(struct http_service *service, const struct pl_setting_list *routes,
                      struct pl_error *error)
 {
@@ -101,6 +124,8 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
                                   .fixed = &fixed[i].reply },
             error);
 
+        if (err == 0 && prepare(&service->routes[service->routes_count - 1]) < 0)
+            err = pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory for the replies");
         if (err < 0)
             return err;
     }
@@ -113,6 +138,8 @@ void http_service_close(void *data)
 
     if (service->root_fd >= 0)
         (void)close(service->root_fd);
+    for (size_t i = 0; i < service->routes_count; i++)
+        free((void *)(size_t)(const void *)service->routes[i].fixed_tail.bytes);
     free(service);
 }
 

@@ -35,6 +35,8 @@ struct http_route {
     pl_http_handler *handler; /* NULL: fixed */
     void *context;
     const struct http_reply_settings *fixed; /* borrowed */
+    struct pl_view
+        fixed_tail; /* owned: a fixed reply from its Date on, body and all; may be empty */
     bool may_block;
     struct pl_handler_note note;
 };
@@ -46,6 +48,12 @@ struct http_service {
     size_t head_bytes_max;
     size_t target_bytes_max;
 };
+
+/* What a fixed reply without a type is. */
+static inline const char *http_fixed_type(const struct http_reply_settings *fixed)
+{
+    return fixed->type == NULL ? "text/plain; charset=utf-8" : fixed->type;
+}
 
 /* For struct pl_protocol. */
 int http_service_open(const void *data, const struct pl_binding *bindings, size_t bindings_count,
