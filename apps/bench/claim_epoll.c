@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define CONNS_FEW     1000 /* as many as select() can watch, with some descriptors left */
-#define CONNS_MANY    4000
+#define CONNS_MANY    3000
 #define FILES_SPARED  24 /* descriptors for everything else */
 #define BATCH_EVENTS  256
 #define WAIT_MS       1000

@@ -24,7 +24,7 @@ static const struct claim *const claims[] = { &claim_unix_socket, &claim_epoll, 
 /* A round is what a claim does within ROUND_S seconds; eleven of them stay below 15 s. */
 #define ROUNDS_COUNT  11
 #define ROUND_S       1.0
-#define ROUND_QUICK_S 0.12
+#define ROUND_QUICK_S 0.08
 
 #define TEXT_COLUMNS 100
 /* What others may use without a word. */

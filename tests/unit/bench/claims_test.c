@@ -205,7 +205,7 @@ static void epoll_is_held_against_the_better_of_both(void **state)
     plant(fixture, 0, 4, NAN, ROUNDS);
     plant(fixture, 1, 4, 40, ROUNDS);
     assert_verdict(fixture,
-                   "Here epoll is cheaper only with 1% of 1000 active and with 1% of 4000 active; ",
+                   "Here epoll is cheaper only with 1% of 1000 active and with 1% of 3000 active; ",
                    "1% of 1000 active (poll) 3.0");
     assert_non_null(strstr(fixture->verdict.text, "100% of 1000 active (select) 0.8"));
 }
