@@ -81,12 +81,18 @@ static void note_error(struct generator *generator, enum load_error error, const
     result->errors[error]++;
 }
 
+/* The next reply of the run, whose first was the template. */
+static unsigned long long reply_number(const struct generator *generator)
+{
+    return (unsigned long long)generator->replies + 2;
+}
+
 static void note_fault(struct generator *generator, const struct reply_fault *fault)
 {
     char text[128];
 
     snprintf(text, sizeof(text), "byte %zu of reply %llu is 0x%02x, expected 0x%02x", fault->offset,
-             (unsigned long long)generator->replies + 1, fault->got, fault->expected);
+             reply_number(generator), fault->got, fault->expected);
     note_error(generator, LOAD_ERROR_reply, text);
 }
 
@@ -299,7 +305,7 @@ static void take_end(struct generator *generator, struct load_conn *conn)
 
     if (conn->outstanding > 0 || !generator->plan->is_conn_per_request || conn->is_greedy) {
         snprintf(text, sizeof(text), "%zu bytes into reply %llu, %u outstanding", conn->at,
-                 (unsigned long long)generator->replies + 1, conn->outstanding);
+                 reply_number(generator), conn->outstanding);
         note_error(generator, LOAD_ERROR_closed, text);
     }
     drop(generator, conn);

@@ -132,8 +132,8 @@ static bool run_load(struct models *models, struct server *server, struct report
 
 static void count_syscalls(struct models *models, struct server *server, struct report_row *row)
 {
-    double calls = measure_syscalls(server, &models->plan, NULL, models->app.directory, row->note,
-                                    sizeof(row->note));
+    double calls = measure_syscalls(server, &models->plan, NULL, models->seconds,
+                                    models->app.directory, row->note, sizeof(row->note));
 
     if (!isnan(calls))
         series_add(&row->cells[SYSCALLS], calls);

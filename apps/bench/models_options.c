@@ -233,8 +233,8 @@ void models_read_options(struct models *models, int argc, char **argv)
             take_option(models, &texts, option);
     if (texts.is_quick) {
         models->rounds = 2;
-        models->warm_up_s = 0.05;
-        models->seconds = models->is_wrk ? 1 : 0.1;
+        models->warm_up_s = 0.03;
+        models->seconds = models->is_wrk ? 1 : 0.06;
     }
     check_options(models, argc);
     read_choices(models, texts.models);
