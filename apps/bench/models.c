@@ -127,6 +127,8 @@ static bool run_load(struct models *models, struct server *server, struct report
 
     if (is_right)
         add_values(row, &measured);
+    if (is_interrupted())
+        row->note[0] = '\0'; /* what was not measured any more is no finding */
     return is_right;
 }
 

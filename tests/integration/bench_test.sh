@@ -25,7 +25,7 @@ nothing_left() {
             return 1
         fi
     done
-    ! ls -d "$scratch"/paceline-bench.* 2>/dev/null
+    ! ls -d "$scratch"/paceline-bench.?????? 2>/dev/null
 }
 
 # ---- wrong use ------------------------------------------------------------------------------------
@@ -203,13 +203,13 @@ killed() {
     "$bench" peers --quiet --only saturated --contenders leader_followers >/dev/null 2>&1 &
     pid=$!
     for _ in $(seq 500); do
-        compgen -G "$scratch/paceline-bench.*/floor.log" >/dev/null && break
+        compgen -G "$scratch/paceline-bench.??????/floor.log" >/dev/null && break
         sleep 0.02
     done
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
     for _ in $(seq 250); do
-        rm -rf "$scratch"/paceline-bench.*
+        rm -rf "$scratch"/paceline-bench.??????
         nothing_left >/dev/null && return 0
         sleep 0.02
     done
