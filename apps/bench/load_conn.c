@@ -13,8 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- what went wrong
- * ----------------------------------------------------------------------------- */
+/* ---- what went wrong ------------------------------------------------------------------------ */
 
 void generator_note_error(struct generator *generator, enum load_error error, const char *detail)
 {
@@ -41,8 +40,7 @@ static void note_fault(struct generator *generator, const struct reply_fault *fa
     generator_note_error(generator, LOAD_ERROR_reply, text);
 }
 
-/* ---- the queue of those that may begin
- * ------------------------------------------------------------ */
+/* ---- the queue of those that may begin ------------------------------------------------------ */
 
 void generator_push_free(struct generator *generator, struct load_conn *conn)
 {
@@ -70,8 +68,7 @@ struct load_conn *generator_first_free(const struct generator *generator)
     return &generator->conns[generator->free_ring[generator->free_head]];
 }
 
-/* ---- opening and closing
- * -------------------------------------------------------------------------- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static void close_conn(struct generator *generator, struct load_conn *conn)
 {
@@ -133,8 +130,7 @@ void load_conn_drop(struct generator *generator, struct load_conn *conn)
         (void)load_conn_open(generator, conn);
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static void flush(struct generator *generator, struct load_conn *conn)
 {
@@ -173,8 +169,7 @@ void load_conn_begin(struct generator *generator, struct load_conn *conn, uint32
     flush(generator, conn);
 }
 
-/* ---- receiving
- * ------------------------------------------------------------------------------------ */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static void record(struct generator *generator, struct load_conn *conn, size_t replies)
 {

@@ -28,8 +28,8 @@
 #define WAIT_NS_MAX    UINT64_C(5000000) /* the phase is looked at this often at least */
 #define DRAIN_NS_MAX   UINT64_C(1000000000)
 
-/* ---- what is due
- * ----------------------------------------------------------------------------------- */
+/* ---- what is due ------------------------------------------------------------------------------
+ */
 
 /* Requests that are due, or whose connection has thought long enough. */
 static void begin_due(struct generator *generator)
@@ -56,8 +56,7 @@ static void begin_due(struct generator *generator)
     }
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 static void check_timeouts(struct generator *generator)
 {
@@ -218,8 +217,7 @@ static void drain_open_loop(struct generator *generator)
     polite->requests = requests; /* answered in the measured time: what the rate is made of */
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void build_conns(struct generator *generator)
 {

@@ -82,8 +82,7 @@ struct texts {
     bool is_quick;
 };
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static void read_choice(struct model_choice *choice, const char *text)
 {
@@ -119,8 +118,7 @@ static void read_choices(struct models *models, const char *list)
     snprintf(again->name, sizeof(again->name), "%.38s (again)", models->choices[0].name);
 }
 
-/* ---- options
- * --------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static void add_set(struct app *app, const char *text)
 {
