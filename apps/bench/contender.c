@@ -18,8 +18,7 @@
 static const char default_list[] = "per_core,leader_followers,reactor+0,half_sync_half_async,"
                                    "reactor,proactor,nginx,h2o,lighttpd,haproxy";
 
-/* ---- the list
- * -------------------------------------------------------------------------------------- */
+/* ---- the list ------------------------------------------------------------------------------- */
 
 static void take_word(struct contender *contender, const char *word)
 {
@@ -77,8 +76,7 @@ bool contender_is_paceline(const struct contender *contender)
     return contender->kind == CONTENDER_PACELINE;
 }
 
-/* ---- the place
- * ------------------------------------------------------------------------------------- */
+/* ---- the place ------------------------------------------------------------------------------ */
 
 static void write_file(const struct contender_place *place, const char *name, size_t length)
 {
@@ -115,8 +113,7 @@ void contender_place_close(struct contender_place *place)
     place_remove(place->directory);
 }
 
-/* ---- starting
- * -------------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------- */
 
 struct command {
     char *argv[ARGUMENTS_MAX];

@@ -153,8 +153,7 @@ bool load_start(struct load *load, const struct load_plan *plan, const cpu_set_t
     return true;
 }
 
-/* ---- while it runs
- * ------------------------------------------------------------------------------- */
+/* ---- while it runs -------------------------------------------------------------------------- */
 
 bool load_ready(struct load *load)
 {
@@ -181,8 +180,7 @@ uint64_t load_replies(const struct load *load)
     return atomic_load_explicit(&load->share->replies, memory_order_relaxed);
 }
 
-/* ---- ending
- * -------------------------------------------------------------------------------------- */
+/* ---- ending --------------------------------------------------------------------------------- */
 
 static void reap(pid_t pid)
 {

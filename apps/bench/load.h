@@ -113,8 +113,7 @@ uint64_t load_errors(const struct load_result *result);
 const char *load_error_name(enum load_error error);
 const char *load_error_text(enum load_error error);
 
-/* ---- between the files of the generator
- * ---------------------------------------------------------- */
+/* ---- between the files of the generator ----------------------------------------------------- */
 
 /* A blocking connection with a time-out, from another 127.0.0.x when this one's ports ran out.
  * Returns the descriptor or a negative errno value. */

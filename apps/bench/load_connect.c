@@ -86,8 +86,7 @@ int load_connect_start(const struct address *target)
     return connect_from_any(target, SOCK_NONBLOCK);
 }
 
-/* ---- the first exchange
- * -------------------------------------------------------------------------- */
+/* ---- the first exchange --------------------------------------------------------------------- */
 
 struct first_reply {
     char *bytes; /* owned */

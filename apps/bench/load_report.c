@@ -22,8 +22,7 @@ bool load_was_too_busy(const struct load_plan *plan, const struct load_result *r
     return plan->rate > 0 && busy_of(result) > BUSY_MAX;
 }
 
-/* ---- for people
- * ---------------------------------------------------------------------------------- */
+/* ---- for people ----------------------------------------------------------------------------- */
 
 static void print_role(const char *name, const struct load_role *role,
                        const struct load_result *result, FILE *out)
@@ -59,8 +58,7 @@ void load_report_print(const struct load_plan *plan, const struct load_result *r
         fprintf(out, "           the first: %s\n", result->first_error);
 }
 
-/* ---- for machines
- * -------------------------------------------------------------------------------- */
+/* ---- for machines --------------------------------------------------------------------------- */
 
 static void json_role(const char *name, const struct load_role *role,
                       const struct load_result *result, FILE *out)

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdio.h>
 
+#define EXTENSION_NS_MAX UINT64_C(3000000000)
+#define EXTENSION_STEP_S 0.005
+
 struct reading {
     uint64_t time_ns, replies, cpu_ns, switches;
 };
@@ -58,6 +61,23 @@ static bool judge(const struct measured *measured, bool is_whole, char *note, si
     return false;
 }
 
+/* On a busy machine a short run may see nothing at all: it goes on until as many replies came as
+ * requests can be outstanding, but not for ever. */
+static bool wait_measured(struct load *load, const struct load_plan *plan, double seconds,
+                          uint64_t replies_before)
+{
+    uint64_t enough = replies_before + plan->conns * plan->depth;
+    uint64_t end_ns;
+
+    if (!load_wait(load, seconds))
+        return false;
+    end_ns = clock_ns() + EXTENSION_NS_MAX;
+    while (plan->rate == 0 && load_replies(load) < enough && clock_ns() < end_ns)
+        if (!load_wait(load, EXTENSION_STEP_S))
+            return false;
+    return true;
+}
+
 bool measure(struct server *server, const struct load_plan *plan, const cpu_set_t *load_cpus,
              double warm_up_s, double seconds, struct measured *ret_measured, char *note,
              size_t note_size)
@@ -73,7 +93,7 @@ bool measure(struct server *server, const struct load_plan *plan, const cpu_set_
             server_find_tree(server);
         begin = read_now(server, &load);
         load_measure(&load);
-        is_whole = load_wait(&load, seconds);
+        is_whole = wait_measured(&load, plan, seconds, begin.replies);
         end = read_now(server, &load);
     }
     ret_measured->pss_bytes = server == NULL ? (double)NAN : server_pss_bytes(server);

@@ -32,7 +32,7 @@ bool measure_with_wrk(struct server *server, const struct load_plan *plan, const
 /* System calls of the server per request, counted by strace while the load goes on. NAN: `note`
  * says why not; without strace that is all it says. */
 double measure_syscalls(struct server *server, const struct load_plan *plan,
-                        const cpu_set_t *load_cpus, const char *directory, char *note,
-                        size_t note_size);
+                        const cpu_set_t *load_cpus, double seconds, const char *directory,
+                        char *note, size_t note_size);
 
 #endif

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM_UP_S     0.1
-#define TRACED_S      0.4
+#define WARM_UP_S     0.05
 #define ATTACH_NS_MAX UINT64_C(3000000000)
 
 static bool is_traced(pid_t pid)
@@ -87,7 +86,7 @@ static double sum_calls(const char *path)
     return sum;
 }
 
-static double trace(struct server *server, struct load *load, const char *program,
+static double trace(struct server *server, struct load *load, double seconds, const char *program,
                     const char *directory, char *note, size_t note_size)
 {
     struct server tracer;
@@ -100,7 +99,7 @@ static double trace(struct server *server, struct load *load, const char *progra
     is_attached =
         start_strace(&tracer, server, program, directory, counts) && wait_attached(server, &tracer);
     before = load_replies(load);
-    if (is_attached && load_wait(load, TRACED_S))
+    if (is_attached && load_wait(load, seconds))
         requests = load_replies(load) - before;
     server_stop(&tracer);
     if (requests > 0)
@@ -111,8 +110,8 @@ static double trace(struct server *server, struct load *load, const char *progra
 }
 
 double measure_syscalls(struct server *server, const struct load_plan *plan,
-                        const cpu_set_t *load_cpus, const char *directory, char *note,
-                        size_t note_size)
+                        const cpu_set_t *load_cpus, double seconds, const char *directory,
+                        char *note, size_t note_size)
 {
     char program[4096];
     struct load load;
@@ -125,7 +124,7 @@ double measure_syscalls(struct server *server, const struct load_plan *plan,
     if (!load_start(&load, plan, load_cpus, note, note_size))
         return (double)NAN;
     if (load_ready(&load) && load_wait(&load, WARM_UP_S))
-        calls = trace(server, &load, program, directory, note, note_size);
+        calls = trace(server, &load, seconds, program, directory, note, note_size);
     load_stop(&load, NULL);
     return calls;
 }

@@ -127,13 +127,15 @@ static bool run_load(struct models *models, struct server *server, struct report
 
     if (is_right)
         add_values(row, &measured);
+    if (is_interrupted())
+        row->note[0] = '\0'; /* what was not measured any more is no finding */
     return is_right;
 }
 
 static void count_syscalls(struct models *models, struct server *server, struct report_row *row)
 {
-    double calls = measure_syscalls(server, &models->plan, NULL, models->app.directory, row->note,
-                                    sizeof(row->note));
+    double calls = measure_syscalls(server, &models->plan, NULL, models->seconds,
+                                    models->app.directory, row->note, sizeof(row->note));
 
     if (!isnan(calls))
         series_add(&row->cells[SYSCALLS], calls);

@@ -26,8 +26,7 @@ struct command {
     char texts[ARGUMENTS_MAX][ARGUMENT_BYTES];
 };
 
-/* ---- its command line
- * ---------------------------------------------------------------------------- */
+/* ---- its command line ----------------------------------------------------------------------- */
 
 static void add(struct command *command, const char *argument)
 {
@@ -63,8 +62,7 @@ static void begin_command(struct command *command, const struct app *app)
     }
 }
 
-/* ---- what it serves
- * ------------------------------------------------------------------------------ */
+/* ---- what it serves ------------------------------------------------------------------------- */
 
 static void copy_word(char *to, size_t size, const char *from)
 {
@@ -174,8 +172,7 @@ void app_close(struct app *app)
     place_remove(app->directory);
 }
 
-/* ---- running it
- * ---------------------------------------------------------------------------------- */
+/* ---- running it ----------------------------------------------------------------------------- */
 
 /* A port of its own choice is never taken; a name is for the application to resolve. */
 static bool is_taken(const char *text)

@@ -82,8 +82,7 @@ struct texts {
     bool is_quick;
 };
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static void read_choice(struct model_choice *choice, const char *text)
 {
@@ -119,8 +118,7 @@ static void read_choices(struct models *models, const char *list)
     snprintf(again->name, sizeof(again->name), "%.38s (again)", models->choices[0].name);
 }
 
-/* ---- options
- * --------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static void add_set(struct app *app, const char *text)
 {
@@ -233,8 +231,8 @@ void models_read_options(struct models *models, int argc, char **argv)
             take_option(models, &texts, option);
     if (texts.is_quick) {
         models->rounds = 2;
-        models->warm_up_s = 0.05;
-        models->seconds = models->is_wrk ? 1 : 0.1;
+        models->warm_up_s = 0.03;
+        models->seconds = models->is_wrk ? 1 : 0.06;
     }
     check_options(models, argc);
     read_choices(models, texts.models);

@@ -91,6 +91,8 @@ static void measure_row(struct peers *peers, const struct contender *contender,
         row->targets[i] = scenario_target(chosen[i]->key, contender->name, peers->threads);
     for (size_t i = 0; i < peers->report.columns_count && !is_interrupted(); i++)
         measure_cell(peers, contender, chosen[i], &row->cells[i], row->note, sizeof(row->note));
+    if (is_interrupted())
+        row->note[0] = '\0'; /* what was not measured any more is no finding */
 }
 
 int peers_main(int argc, char **argv)

@@ -154,8 +154,8 @@ void peers_read_options(struct peers *peers, int argc, char **argv)
         die(EX_USAGE, "peers: only options are expected; try --help");
     if (texts.is_quick) {
         peers->pairs = peers->pairs == 0 ? 1 : peers->pairs;
-        peers->warm_up_s = 0.05;
-        peers->seconds = 0.1;
+        peers->warm_up_s = 0.03;
+        peers->seconds = 0.06;
         peers->idle_conns = 200;
     }
     if (peers->pairs == 0)

@@ -27,8 +27,8 @@ void peers_measure_syscalls(struct peers *peers, const struct contender *contend
     request_http(&request, &plan.target, scenario->path, "", false);
     plan.request = request.bytes;
     plan.request_length = request.length;
-    calls =
-        measure_syscalls(&server, &plan, &placement.load, peers->place.directory, note, note_size);
+    calls = measure_syscalls(&server, &plan, &placement.load, peers->seconds,
+                             peers->place.directory, note, note_size);
     if (!isnan(calls))
         series_add(cell, calls);
     server_stop(&server);

@@ -12,6 +12,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+static char made[512];
+static pid_t made_by;
+
+/* Also where the program ends by die(); a child that does so owns nothing. */
+static void remove_made(void)
+{
+    if (made[0] != '\0' && getpid() == made_by)
+        place_remove(made);
+}
+
 void place_make(char *directory, size_t size)
 {
     const char *base = getenv("TMPDIR");
@@ -20,6 +30,9 @@ void place_make(char *directory, size_t size)
              base == NULL || base[0] == '\0' ? "/tmp" : base);
     if (mkdtemp(directory) == NULL)
         die(EX_CANTCREAT, "%s: %s", directory, strerror(errno));
+    snprintf(made, sizeof(made), "%s", directory);
+    made_by = getpid();
+    (void)atexit(remove_made);
 }
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *ftw)

@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stddef.h>
 
-/* Ends the program when it cannot be made. */
+/* One in a program, removed when it ends. Ends the program when it cannot be made. */
 void place_make(char *directory, size_t size);
 /* With everything in it. */
 void place_remove(const char *directory);

@@ -9,8 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- the tree
- * -------------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 /* Calls back with the number of each entry of a directory that is one. */
 static void each_number(const char *path, void (*take)(struct server *server, pid_t pid, pid_t tid),
@@ -56,8 +55,7 @@ void server_find_tree(struct server *server)
     }
 }
 
-/* ---- CPU time
- * -------------------------------------------------------------------------------------- */
+/* ---- CPU time ------------------------------------------------------------------------------- */
 
 uint64_t server_cpu_ns(const struct server *server)
 {
@@ -73,8 +71,7 @@ uint64_t server_cpu_ns(const struct server *server)
     return sum;
 }
 
-/* ---- context switches
- * ------------------------------------------------------------------------------ */
+/* ---- context switches ----------------------------------------------------------------------- */
 
 /* The sum of the numbers behind the lines that hold `word`; 0 without any. */
 static uint64_t sum_of_lines(const char *path, const char *word)
@@ -118,8 +115,7 @@ uint64_t server_switches(const struct server *server)
     return switches_found;
 }
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 double server_pss_bytes(const struct server *server)
 {

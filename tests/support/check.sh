@@ -223,7 +223,7 @@ fairness() {
 check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
-        'whole servers' 30 'commands, documents, an application outside the tree' 40 \
+        'whole servers' 30 'commands, documents, an application outside the tree' 50 \
         'conformance, two models' 15 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
@@ -243,7 +243,7 @@ check() {
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
-        docs_names_test.sh configuration_test.sh claims_test.sh install_test.sh
+        docs_names_test.sh configuration_test.sh claims_test.sh install_test.sh bench_test.sh
     suite 'conformance, two models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# paceline-bench as a user runs it: that what is wrong is found, that every row of its tables is
+# filled, and that nothing of it stays behind. It asserts no speed.
+. "$(dirname "${BASH_SOURCE[0]}")/../support/script.sh"
+bench=$build/apps/paceline-bench
+export TMPDIR=$scratch
+
+# ends CODE PATTERN ARGUMENTS...
+ends() {
+    local wanted=$1 pattern=$2 text code
+    shift 2
+    text=$(timeout 60 "$bench" "$@" 2>&1 </dev/null)
+    code=$?
+    echo "exit code $code: $text"
+    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
+}
+
+# Every process that a measurement starts has our TMPDIR in its environment.
+nothing_left() {
+    local pid
+    for pid in /proc/[0-9]*; do
+        if grep -qzxF "TMPDIR=$scratch" "$pid/environ" 2>/dev/null; then
+            echo "still there: ${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline")"
+            return 1
+        fi
+    done
+    ! ls -d "$scratch"/paceline-bench.?????? 2>/dev/null
+}
+
+# ---- wrong use ------------------------------------------------------------------------------------
+
+expect 'without a command it says what it needs' ends 64 'expected a command'
+expect 'an unknown command is named' ends 64 "unknown command 'bla'" bla
+expect '--help names the commands' ends 0 '^  models ' --help
+expect 'a command has its own help' ends 0 '--connections' load --help
+expect 'load needs a target' ends 64 'no target' load
+expect 'a number is a number' ends 64 "--connections: expected .* not '1x'" load -c 1x
+expect 'an address has a port' ends 64 'expected HOST:PORT' load --target localhost
+expect 'an unknown option points to the help' ends 64 'load --help' load --bla
+expect 'an unknown scenario is named' ends 64 "unknown scenario 'bla'" peers --only bla
+expect 'an unknown contender is named' ends 64 "unknown word 'bla'" peers --contenders reactor+bla
+expect 'floor knows its kinds' ends 64 "unknown floor 'bla'" floor bla --listen 127.0.0.1:0
+expect 'a server that is not there is' ends 69 'refused' load --target 127.0.0.1:1
+expect 'an application that is not there is' ends 69 'no program' models --app paceline-nobody
+
+# The empty paragraphs are scdoc's way to space things; every other warning is ours.
+manual() {
+    scdoc <docs/man/paceline-bench.1.scd >"$scratch/paceline-bench.1" || return 1
+    mandoc -T lint -W warning "$scratch/paceline-bench.1" >"$scratch/lint.txt"
+    ! grep -v 'skipping paragraph macro' "$scratch/lint.txt"
+}
+expect 'the manual is one' manual
+manual_names_all() {
+    local command word
+    for command in models peers load floor; do
+        for word in $("$bench" "$command" --help | grep -oE -- '--[a-z-]+' | sort -u); do
+            [ "$word" = --help ] || grep -qF -- "$word" docs/man/paceline-bench.1.scd ||
+                { echo "no option $word of $command"; return 1; }
+        done
+    done
+}
+expect 'the manual names every option' manual_names_all
+
+# ---- load -----------------------------------------------------------------------------------------
+
+cat >"$scratch/server.yaml" <<'YAML'
+services:
+  - name: web
+    protocol: http
+    listen: [ "127.0.0.1:0" ]
+    http: { routes: [ { path: /ping, reply: { text: "pong\n" } } ] }
+  - { name: echo, protocol: line, listen: [ "127.0.0.1:0" ] }
+YAML
+expect 'the server starts' start_server right "$build/apps/paceline" -c "$scratch/server.yaml"
+web=127.0.0.1:$(port_of right 1)
+echo=127.0.0.1:$(port_of right 2)
+short=(--warm-up 0.03 --seconds 0.1)
+printf 'pong\n' >"$scratch/pong"
+printf 'pang\n' >"$scratch/pang"
+
+expect 'closed loop' ends 0 '^errors +0$' load --target "$web" --path /ping "${short[@]}"
+expect 'pipelined' ends 0 '^errors +0$' load --target "$web" --path /ping -d 16 "${short[@]}"
+expect 'a connection per request' ends 0 '^errors +0$' load --target "$web" --path /ping \
+    --new-connection -c 8 "${short[@]}"
+expect 'open loop' ends 0 '[0-9]+ were due' load --target "$web" --path /ping --rate 500 \
+    "${short[@]}"
+expect 'with rests' ends 0 '^errors +0$' load --target "$web" --path /ping --think 5 "${short[@]}"
+expect 'greedy beside polite' ends 0 '^greedy ' load --target "$web" --path /ping --rate 200 \
+    --greedy 2 --greedy-depth 32 "${short[@]}"
+expect 'idle ones beside' ends 0 '^errors +0$' load --target "$web" --path /ping --idle 300 \
+    "${short[@]}"
+expect 'lines' ends 0 '^errors +0$' load --target "$echo" --protocol line --line 'one two' \
+    "${short[@]}"
+expect 'so many and no more' ends 0 '"requests":1000,' load --target "$web" --path /ping -c 1 \
+    --requests 1000 --seconds 30 --json
+expect 'the expected body' ends 0 '^errors +0$' load --target "$web" --path /ping \
+    --expect-body "$scratch/pong" "${short[@]}"
+expect 'another body than the expected' ends 69 'not the expected' load --target "$web" \
+    --path /ping --expect-body "$scratch/pang"
+expect 'an error is no template' ends 69 "'HTTP/1.1 404" load --target "$web" --path /nothing
+expect 'unless it is meant' ends 0 '^errors +0$' load --target "$web" --path /nothing \
+    --any-status "${short[@]}"
+
+load_json() {
+    "$bench" load --target "$web" --path /ping "${short[@]}" --json | python3 -c '
+import json, sys
+found = json.load(sys.stdin)
+assert found["polite"]["requests"] > 0 and found["polite"]["p50_us"] > 0
+assert set(found["errors"].values()) == {0}'
+}
+expect 'JSON' load_json
+
+wrong() {
+    local mode=$1 pattern=$2
+    start_server "wrong-$mode" python3 tests/support/wrong_server.py "$mode" &&
+        ends 1 "$pattern" load --target "127.0.0.1:$(port_of "wrong-$mode")" -c 1 \
+            --requests 200 --seconds 10
+}
+expect 'a wrong byte in the 100th reply' wrong byte 'byte 42 of reply 100 is 0x30, expected 0x6f'
+expect 'a short reply' wrong short 'closed .*: 41 bytes into reply 100, 1 outstanding'
+expect 'a close instead of a reply' wrong close 'closed .*: 0 bytes into reply 100, 1 outstanding'
+expect 'more than a reply' wrong extra 'wrong bytes'
+end_servers
+
+# ---- floors ---------------------------------------------------------------------------------------
+
+floor() {
+    local kind=$1
+    shift
+    "$bench" floor "$kind" --listen 127.0.0.1:0 --loops 2 "$@" 2>"$scratch/floor.log" &
+    pids+=($!)
+    for _ in $(seq 200); do
+        grep -q listening "$scratch/floor.log" && return 0
+        sleep 0.02
+    done
+    return 1
+}
+floor_http() {
+    floor connection && ends 0 '^errors +0$' load --target "127.0.0.1:$(port_of floor)" \
+        --new-connection "${short[@]}"
+}
+expect 'a floor closes after its reply' floor_http
+floor_echo() {
+    floor echo && ends 0 '^errors +0$' load --target "127.0.0.1:$(port_of floor)" \
+        --protocol line "${short[@]}"
+}
+expect 'a floor echoes' floor_echo
+end_servers
+
+# ---- peers and models -----------------------------------------------------------------------------
+
+rows_of() {
+    python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = {row["name"]: row for row in report["rows"]}
+assert set(rows) == set(sys.argv[2].split(",")), list(rows)' "$1" "$2"
+}
+peers() {
+    ends 0 '^nginx ' peers --quick --quiet --only saturated --json "$scratch/peers.json" &&
+        rows_of "$scratch/peers.json" per_core,leader_followers,reactor+0,half_sync_half_async,reactor,proactor,nginx,h2o,lighttpd,haproxy
+}
+expect 'peers fills every row, or says why not' peers
+expect 'every scenario of one contender' ends 0 '^leader_followers' peers --quick --quiet \
+    --contenders leader_followers
+expect 'with two threads' ends 0 '^proactor' peers --quick --quiet --threads 2 \
+    --only saturated,file --contenders proactor
+models() {
+    ends 0 '^proactor ' models --quick --quiet --json "$scratch/models.json" &&
+        rows_of "$scratch/models.json" 'leader_followers,half_sync_half_async,reactor,reactor+0,proactor,per_core,leader_followers (again)'
+}
+expect 'models fills every row' models
+expect 'a configuration of the user' ends 0 '^reactor ' models --quick --quiet \
+    --app "$build/apps/paceline" -c "$scratch/server.yaml" --target /ping --models reactor
+expect 'and its lines' ends 0 '^reactor ' models --quick --quiet \
+    --app "$build/apps/paceline" -c "$scratch/server.yaml" --target hello --models reactor
+expect 'a page that is not there is a failure' ends 1 "first reply is 'HTTP/1.1 404" models --quick \
+    --quiet --target /nothing --models reactor
+expect 'nothing is left behind' nothing_left
+
+interrupted() {
+    local pid code
+    "$bench" models --seconds 0.2 --json "$scratch/interrupted.json" >"$scratch/interrupted.txt" \
+        2>"$scratch/progress.txt" &
+    pid=$!
+    for _ in $(seq 500); do
+        grep -q '^\[3/' "$scratch/progress.txt" && break
+        sleep 0.02
+    done
+    ! nothing_left || return 1 # the look itself finds what is there
+    kill -INT "$pid"
+    wait "$pid"
+    code=$?
+    cat "$scratch/interrupted.txt"
+    [ "$code" -eq 130 ] && grep -qE '^leader_followers +[0-9]' "$scratch/interrupted.txt" &&
+        python3 -m json.tool "$scratch/interrupted.json" >/dev/null && nothing_left
+}
+expect 'SIGINT in the middle prints what was found' interrupted
+
+killed() {
+    local pid
+    "$bench" peers --quiet --only saturated --contenders leader_followers >/dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 500); do
+        compgen -G "$scratch/paceline-bench.??????/floor.log" >/dev/null && break
+        sleep 0.02
+    done
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    for _ in $(seq 250); do
+        rm -rf "$scratch"/paceline-bench.??????
+        nothing_left >/dev/null && return 0
+        sleep 0.02
+    done
+    nothing_left
+}
+expect 'servers end with it, even when it is killed' killed
+summary
