@@ -2,6 +2,7 @@
 #include "handle_set.h"
 
 #include "assert.h"
+#include "kernel.h"
 #include "socket.h"
 
 #include <paceline/limits.h>
@@ -86,7 +87,7 @@ size_t pl_handle_set_wait(struct pl_handle_set *set, struct pl_event *events, si
     int count;
 
     PL_ASSERT(count_max <= PL_EVENTS_MAX);
-    count = epoll_wait(set->epoll_fd, ready, (int)count_max, timeout_ms);
+    count = pl_kernel_epoll_wait(set->epoll_fd, ready, (int)count_max, timeout_ms);
     if (count < 0) {
         PL_ASSERT(errno == EINTR);
         return 0;

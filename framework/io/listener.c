@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "listener.h"
 
+#include "kernel.h"
 #include "socket.h"
 
 #include <paceline/limits.h>
@@ -169,7 +170,7 @@ enum pl_accept pl_listener_accept(int fd, int *ret_fd)
 {
     /* Each repeat has used up a connection that was gone; the bound is for what we do not know. */
     for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
-        int conn_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int conn_fd = pl_kernel_accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (conn_fd >= 0) {
             *ret_fd = conn_fd;

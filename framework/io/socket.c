@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "socket.h"
 
+#include "kernel.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,7 +19,7 @@ enum pl_io pl_socket_receive(int fd, void *bytes, size_t size, size_t *ret_lengt
     ssize_t length;
 
     do {
-        length = recv(fd, bytes, size, 0);
+        length = pl_kernel_recv(fd, bytes, size, 0);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return outcome_of_errno();
@@ -36,8 +38,8 @@ enum pl_io pl_socket_send(int fd, const struct iovec *pieces, size_t count, bool
     ssize_t length;
 
     do {
-        length = count == 1 ? send(fd, pieces->iov_base, pieces->iov_len, flags)
-                            : sendmsg(fd, &message, flags);
+        length = count == 1 ? pl_kernel_send(fd, pieces->iov_base, pieces->iov_len, flags)
+                            : pl_kernel_sendmsg(fd, &message, flags);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return outcome_of_errno();
@@ -87,7 +89,7 @@ enum pl_io pl_socket_send_datagram(int fd, const struct iovec *pieces, size_t co
     ssize_t sent;
 
     do {
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = pl_kernel_sendmsg(fd, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? outcome_of_errno() : PL_IO_DONE;
 }
@@ -140,7 +142,7 @@ enum pl_io pl_socket_peek(int fd)
     char byte;
 
     do {
-        length = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        length = pl_kernel_recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return outcome_of_errno();

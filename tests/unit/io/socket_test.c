@@ -36,24 +36,24 @@ static void play(const int *results)
     calls = 0;
 }
 
-ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
-ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __real_pl_kernel_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __wrap_pl_kernel_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t __real_recvfrom(int fd, void *bytes, size_t size, int flags, struct sockaddr *peer,
                         socklen_t *length);
 ssize_t __wrap_recvfrom(int fd, void *bytes, size_t size, int flags, struct sockaddr *peer,
                         socklen_t *length);
-ssize_t __real_send(int fd, const void *bytes, size_t length, int flags);
-ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags);
-ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __real_pl_kernel_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t __wrap_pl_kernel_send(int fd, const void *bytes, size_t length, int flags);
+ssize_t __real_pl_kernel_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_pl_kernel_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_sendfile(int fd, int file_fd, off_t *offset, size_t length);
 ssize_t __wrap_sendfile(int fd, int file_fd, off_t *offset, size_t length);
-int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
-int __real_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
-int __wrap_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
+int __real_pl_kernel_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __wrap_pl_kernel_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __real_pl_kernel_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
+int __wrap_pl_kernel_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms);
 
-ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
+ssize_t __wrap_pl_kernel_recv(int fd, void *bytes, size_t size, int flags)
 {
     (void)fd, (void)bytes, (void)size, (void)flags;
     return next_result();
@@ -68,14 +68,14 @@ ssize_t __wrap_recvfrom(int fd, void *bytes, size_t size, int flags, struct sock
     return next_result();
 }
 
-ssize_t __wrap_send(int fd, const void *bytes, size_t length, int flags)
+ssize_t __wrap_pl_kernel_send(int fd, const void *bytes, size_t length, int flags)
 {
     (void)fd, (void)bytes, (void)length;
     flags_seen = flags;
     return next_result();
 }
 
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+ssize_t __wrap_pl_kernel_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     (void)fd, (void)message;
     flags_seen = flags;
@@ -88,7 +88,7 @@ ssize_t __wrap_sendfile(int fd, int file_fd, off_t *offset, size_t length)
     return next_result();
 }
 
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+int __wrap_pl_kernel_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
     (void)fd, (void)address, (void)length;
     flags_seen = flags;
@@ -97,7 +97,7 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
 
 static struct epoll_event told;
 
-int __wrap_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms)
+int __wrap_pl_kernel_epoll_wait(int set, struct epoll_event *events, int count, int timeout_ms)
 {
     (void)set, (void)count, (void)timeout_ms;
     events[0] = told;
