@@ -149,7 +149,10 @@ void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct p
     }
     pl_ready_ring_append(&base->engine->ring, slot,
                          thread != NULL ? thread->now_ns : pl_clock_ns());
-    (void)pl_thread_set_wake_one(&model->workers, thread);
+    /* A worker comes back for it, unless something slow is in front of it. */
+    if (thread == NULL || thread->set != &model->workers || thread->job != NULL ||
+        pl_thread_is_busy(thread))
+        (void)pl_thread_set_wake_one(&model->workers, thread);
 }
 
 /* A worker has woken the next when it took its slot. The I/O thread has a handler in passing that

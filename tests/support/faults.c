@@ -26,13 +26,18 @@ static bool is_to_fail(enum fault fault)
     return true;
 }
 
-#define WRAP(result, name, failure, parameters, arguments)                                         \
-    result __real_##name parameters;                                                               \
-    result __wrap_##name parameters;                                                               \
-    result __wrap_##name parameters                                                                \
+#define WRAP_AS(result, symbol, name, failure, parameters, arguments)                              \
+    result __real_##symbol parameters;                                                             \
+    result __wrap_##symbol parameters;                                                             \
+    result __wrap_##symbol parameters                                                              \
     {                                                                                              \
-        return is_to_fail(FAULT_##name) ? (failure) : __real_##name arguments;                     \
+        return is_to_fail(FAULT_##name) ? (failure) : __real_##symbol arguments;                   \
     }
+#define WRAP(result, name, failure, parameters, arguments)                                         \
+    WRAP_AS(result, name, name, failure, parameters, arguments)
+/* Those that go past the C library; see framework/io/kernel.h. */
+#define WRAP_KERNEL(result, name, failure, parameters, arguments)                                  \
+    WRAP_AS(result, pl_kernel_##name, name, failure, parameters, arguments)
 
 WRAP(void *, calloc, NULL, (size_t count, size_t bytes), (count, bytes))
 WRAP(int, epoll_create1, -1, (int flags), (flags))
@@ -46,12 +51,14 @@ WRAP(int, setsockopt, -1, (int fd, int level, int name, const void *value, sockl
      (fd, level, name, value, length))
 WRAP(int, getsockname, -1, (int fd, struct sockaddr *address, socklen_t *length),
      (fd, address, length))
-WRAP(int, accept4, -1, (int fd, struct sockaddr *address, socklen_t *length, int flags),
-     (fd, address, length, flags))
-WRAP(ssize_t, recv, -1, (int fd, void *bytes, size_t size, int flags), (fd, bytes, size, flags))
-WRAP(ssize_t, send, -1, (int fd, const void *bytes, size_t length, int flags),
-     (fd, bytes, length, flags))
-WRAP(ssize_t, sendmsg, -1, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+WRAP_KERNEL(int, accept4, -1, (int fd, struct sockaddr *address, socklen_t *length, int flags),
+            (fd, address, length, flags))
+WRAP_KERNEL(ssize_t, recv, -1, (int fd, void *bytes, size_t size, int flags),
+            (fd, bytes, size, flags))
+WRAP_KERNEL(ssize_t, send, -1, (int fd, const void *bytes, size_t length, int flags),
+            (fd, bytes, length, flags))
+WRAP_KERNEL(ssize_t, sendmsg, -1, (int fd, const struct msghdr *message, int flags),
+            (fd, message, flags))
 WRAP(ssize_t, recvfrom, -1,
      (int fd, void *bytes, size_t size, int flags, struct sockaddr *peer, socklen_t *length),
      (fd, bytes, size, flags, peer, length))
@@ -62,8 +69,8 @@ WRAP(int, pthread_create, errno,
 WRAP(void *, mmap, MAP_FAILED,
      (void *address, size_t bytes, int protection, int flags, int fd, off_t offset),
      (address, bytes, protection, flags, fd, offset))
-WRAP(int, epoll_wait, -1, (int set, struct epoll_event *events, int count, int timeout_ms),
-     (set, events, count, timeout_ms))
+WRAP_KERNEL(int, epoll_wait, -1, (int set, struct epoll_event *events, int count, int timeout_ms),
+            (set, events, count, timeout_ms))
 
 int __real_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
