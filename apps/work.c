@@ -79,6 +79,20 @@ static void work(struct pl_http_exchange *exchange, void *context)
     pl_http_reply_text(exchange, 200, "done\n");
 }
 
+/* The same without saying that it may block: its average decides who runs it. */
+static void spin_only(struct pl_http_exchange *exchange, void *context)
+{
+    int64_t cpu_us = number_of(pl_http_query(exchange), PL_VIEW("cpu="));
+
+    (void)context;
+    if (cpu_us < 0) {
+        pl_http_reply_text(exchange, 400, "expected ?cpu=MICROSECONDS, at most 10000000\n");
+        return;
+    }
+    spin(cpu_us);
+    pl_http_reply_text(exchange, 200, "done\n");
+}
+
 static void nothing(struct pl_http_exchange *exchange, void *context)
 {
     (void)context;
@@ -89,6 +103,7 @@ int main(int argc, char **argv)
 {
     static const struct pl_http_route routes[] = {
         { .method = "GET", .path = "/", .handler = nothing },
+        { .method = "GET", .path = "/spin", .handler = spin_only },
         { .method = "GET", .path = "/work", .handler = work, .may_block = true },
     };
 
