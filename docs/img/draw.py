@@ -228,6 +228,19 @@ def proactor():
     return picture
 
 
+def per_core():
+    picture = Picture("Per core", "Each loop is the whole of a small server.")
+    first, third = 146, 560
+    line = picture.events([(first - 20, "event"), (third - 20, "event")])
+    one = picture.lane("loop 0, CPU 0", [("wait", first), ("receive", 350), ("process", 560),
+                                         ("send", 700), ("wait", RIGHT)])
+    two = picture.lane("loop 1, CPU 1", [("process", 240), ("send", 380), ("wait", third),
+                                         ("accept", 740), ("receive", RIGHT)])
+    event(picture, line, one, first - 20)
+    event(picture, line, two, third - 20)
+    return picture
+
+
 def way_of_a_byte():
     picture = Picture("The way of a byte", "In on the left, out on the right.")
     left, right, wide = 70, 600, 330
@@ -293,6 +306,7 @@ def pictures():
         "half_sync_half_async.svg": with_legend(half_sync_half_async()),
         "reactor.svg": with_legend(reactor()),
         "proactor.svg": with_legend(proactor()),
+        "per_core.svg": with_legend(per_core()),
         "way_of_a_byte.svg": way_of_a_byte(),
     }
 
