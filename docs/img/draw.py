@@ -232,7 +232,7 @@ def per_core():
     picture = Picture("Per core", "Each loop is the whole of a small server.")
     first, third = 146, 560
     line = picture.events([(first - 20, "event"), (third - 20, "event")])
-    one = picture.lane("loop 0, CPU 0", [("wait", first), ("receive", 350), ("process", 560),
+    one = picture.lane("loop 0, CPU 0", [("wait", first), ("receive", 350), ("process", 542),
                                          ("send", 700), ("wait", RIGHT)])
     two = picture.lane("loop 1, CPU 1", [("process", 240), ("send", 380), ("wait", third),
                                          ("accept", 740), ("receive", RIGHT)])
