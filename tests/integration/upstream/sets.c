@@ -12,8 +12,10 @@ static uint16_t ports[2];
 static void start_two_sets(const char *more)
 {
     const struct model_words words = model_words_of(server_current->model);
-    char text[512], services[512];
-    const char *const sets[] = { text, services, NULL };
+    /* Each loop is a set: one for each service, so that the cases know where a client comes to. */
+    const uint32_t count = strcmp(words.model, "per_core") == 0 ? 1 : server_current->threads;
+    char text[512], services[512], threads[64];
+    const char *const sets[] = { text, services, threads, NULL };
 
     backend_start(&backend);
     snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]%s}]",
@@ -23,7 +25,8 @@ static void start_two_sets(const char *more)
              "{name: second, protocol: http, listen: [\"127.0.0.1:0\"], "
              "dispatch: {model: %s, promotion: %s, inline: %s, arming: %s, threads: %u}}]",
              words.model, words.promotion, words.is_inlining ? "true" : "false",
-             server_current->arming, server_current->threads);
+             server_current->arming, count);
+    snprintf(threads, sizeof(threads), "dispatch.threads=%u", count);
     start_relay(sets);
     ports[0] = rig.port;
     ports[1] = server_rig_port(&rig, 1);
