@@ -99,7 +99,8 @@ static void wake_someone(struct leader_followers *lf, struct pl_thread *by)
 {
     if (lf->promotion == PL_PROMOTION_KERNEL)
         pl_waker_wake(lf->base.engine->shards[0].waker_fd);
-    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_exchange(&lf->is_leader_asleep, false))
+    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_load(&lf->is_leader_asleep) &&
+             atomic_exchange(&lf->is_leader_asleep, false))
         pl_waker_wake(lf->base.engine->shards[0].waker_fd);
 }
 
@@ -128,8 +129,9 @@ static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread 
     if (slot == NULL)
         return NULL;
     look_at_kernel(lf, thread);
-    if (lf->promotion == PL_PROMOTION_ALWAYS ? is_someone_needed(lf)
-                                             : pl_ready_ring_count(ring) > 0)
+    if (pl_ready_ring_count(ring) > 0)
+        wake_someone(lf, thread); /* the leader too: it may be the only one who is free */
+    else if (lf->promotion == PL_PROMOTION_ALWAYS && is_someone_needed(lf))
         (void)pl_thread_set_wake_one(&lf->set, thread);
     return slot;
 }
@@ -143,9 +145,9 @@ static void promote_new_leader(struct leader_followers *lf, struct pl_thread *th
     if (lf->promotion == PL_PROMOTION_ALWAYS || left > 0) {
         PL_COUNT(thread->stats, promotions);
         (void)pl_thread_set_wake_one(&lf->set, thread);
-    } else {
-        pl_deputy_stir(&lf->deputy);
     }
+    /* Also when somebody was woken: that one takes from the ring, and then nobody may lead. */
+    pl_deputy_stir(&lf->deputy);
 }
 
 static struct pl_slot *lead(struct leader_followers *lf, struct pl_thread *thread)

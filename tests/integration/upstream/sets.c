@@ -2,6 +2,8 @@
 /* Two services with a dispatch of their own in one process, handlers of both using one upstream. */
 #include "relay.h"
 
+#include "model_words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +11,11 @@ static uint16_t ports[2];
 
 static void start_two_sets(const char *more)
 {
-    char text[512], services[512];
-    const char *const sets[] = { text, services, NULL };
+    const struct model_words words = model_words_of(server_current->model);
+    /* Each loop is a set: one for each service, so that the cases know where a client comes to. */
+    const uint32_t count = strcmp(words.model, "per_core") == 0 ? 1 : server_current->threads;
+    char text[512], services[512], threads[64];
+    const char *const sets[] = { text, services, threads, NULL };
 
     backend_start(&backend);
     snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]%s}]",
@@ -18,8 +23,10 @@ static void start_two_sets(const char *more)
     snprintf(services, sizeof(services),
              "services=[{name: first, protocol: http, listen: [\"127.0.0.1:0\"]}, "
              "{name: second, protocol: http, listen: [\"127.0.0.1:0\"], "
-             "dispatch: {model: %s, arming: %s, threads: %u}}]",
-             server_current->model, server_current->arming, server_current->threads);
+             "dispatch: {model: %s, promotion: %s, inline: %s, arming: %s, threads: %u}}]",
+             words.model, words.promotion, words.is_inlining ? "true" : "false",
+             server_current->arming, count);
+    snprintf(threads, sizeof(threads), "dispatch.threads=%u", count);
     start_relay(sets);
     ports[0] = rig.port;
     ports[1] = server_rig_port(&rig, 1);

@@ -90,8 +90,7 @@ static void longest_head_fits_its_room(void **state)
                                     .extra = { .bytes = "" } };
 
     (void)state;
-    memset(type, 'x', sizeof(type) - 1);
-    type[sizeof(type) - 1] = '\0';
+    memset(type, 'x', sizeof(type));
     for (head.status = 200; head.status < 600; head.status++) {
         char bytes[2 * HTTP_REPLY_HEAD_BYTES];
 
