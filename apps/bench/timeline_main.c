@@ -3,7 +3,6 @@
 #include "timeline_run.h"
 
 #include "bench.h"
-#include "place.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,17 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static struct timeline_run run;
-static pid_t owner; /* of run.app.directory: not a child of ours */
-
-/* Also when a mistake ended the program. */
-static void remove_directory(void)
-{
-    if (getpid() == owner && run.app.directory[0] != '\0')
-        app_close(&run.app);
-}
 
 /* Errors: an exit code with a sentence on stderr. */
 static int write_bytes(const char *path, const char *bytes, size_t length)
@@ -102,10 +92,9 @@ int timeline_main(int argc, char **argv)
     if (run.drawn_path != NULL)
         return draw_given();
     signals_catch();
-    owner = getpid();
-    atexit(remove_directory);
     app_open(&run.app, program, config, true);
     code = timeline_record(&run, &record);
+    app_close(&run.app);
     if (code != 0)
         return code;
     if (run.record_path != NULL)
