@@ -64,7 +64,7 @@ struct pl_engine {
     struct pl_stats_block **blocks; /* owned; a block per thread, kept beyond the thread */
     uint32_t blocks_count;
     struct pl_timelines timelines; /* of the model's threads, kept beyond them */
-    struct pl_thread control; /* for turns run by the control thread */
+    struct pl_thread control;      /* for turns run by the control thread */
 
     _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
 };
