@@ -141,6 +141,9 @@ static void promote_new_leader(struct leader_followers *lf, struct pl_thread *th
 {
     uint32_t left = pl_ready_ring_count(&lf->base.engine->ring);
 
+    /* Its turn will say so too, but then the new leader may have come first. */
+    if (thread->timeline != NULL)
+        pl_thread_set_role(thread, PL_ROLE_PROCESSING);
     leave_leadership(lf);
     if (lf->promotion == PL_PROMOTION_ALWAYS || left > 0) {
         PL_COUNT(thread->stats, promotions);
