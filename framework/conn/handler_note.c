@@ -42,7 +42,9 @@ bool pl_conn_begin_handler(struct pl_conn *conn, struct pl_handler_note *note, b
         atomic_load_explicit(&thread->handler_note, memory_order_relaxed);
     bool is_quick = !may_block && pl_handler_note_is_quick(note);
 
-    if (thread->is_inline && !is_quick) {
+    /* However seldom it blocks: while it does, nobody would wait for events. */
+    if (thread->is_inline &&
+        (!is_quick || atomic_load_explicit(&note->has_blocked, memory_order_relaxed))) {
         thread->stages &= ~(uint32_t)PL_STAGE_PROCESS;
         return false;
     }

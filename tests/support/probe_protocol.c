@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe_protocol.h"
 
+#include <paceline/blocking.h>
 #include <paceline/job.h>
 
 #include <errno.h>
@@ -252,7 +253,8 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
     long number;
 
     bool is_job = strncmp(text, "job ", 4) == 0;
-    bool is_slow = is_job || strncmp(text, "sleep ", 6) == 0;
+    bool is_section = strncmp(text, "section ", 8) == 0;
+    bool is_slow = is_job || is_section || strncmp(text, "sleep ", 6) == 0;
     struct pl_handler_note *note = is_slow ? &probe->slow : &probe->quick;
 
     if (!pl_conn_begin_handler(conn, note, is_job))
@@ -276,6 +278,13 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
     if (strncmp(text, "sleep ", 6) == 0) {
         rest = after_number(text + 6, &number);
         block(probe, number);
+        return reply(conn, rest);
+    }
+    if (is_section) {
+        rest = after_number(text + 8, &number);
+        pl_blocking_begin();
+        block(probe, number);
+        pl_blocking_end();
         return reply(conn, rest);
     }
     if (strncmp(text, "later ", 6) == 0) {

@@ -4,8 +4,9 @@
  *
  *     echo TEXT        TEXT
  *     sleep MS TEXT    TEXT, after blocking the thread unsaid
+ *     section MS TEXT  TEXT, after blocking the thread in a section that says so
  *     job MS TEXT      TEXT, from a job that blocks
- *                      with -1 for MS both block until the test calls probe_open_gate()
+ *                      with -1 for MS these block until the test calls probe_open_gate()
  *     later MS TEXT    TEXT, posted by another thread after MS
  *     before TEXT      TEXT, posted by another thread before the connection is parked
  *     hold TEXT        TEXT, when the test calls probe_release()

@@ -105,6 +105,33 @@ static void undeclared_blocking_blocks_one_thread_only(void **state)
     rig_stop(&contract.rig);
 }
 
+/* Also when its handler was quick every other time. */
+static void section_that_blocks_blocks_one_thread_only(void **state)
+{
+    int slow, quick;
+
+    (void)state;
+    if (!contract_has_pool())
+        return;
+    contract_start();
+    slow = client_connect(contract.rig.port);
+    quick = client_connect(contract.rig.port);
+    client_say(slow, "section 0 first\n");
+    client_expect(slow, "first\n");
+    client_say(quick, "echo quick\n"); /* its turn may still be measured */
+    client_expect(quick, "quick\n");
+    atomic_store(&contract.rig.probe.slow.average_ns, 1000);
+    client_say(slow, "section -1 second\n");
+    client_await(&contract.rig.probe.blocked, 1);
+    client_say(quick, "echo quick\n");
+    client_expect(quick, "quick\n");
+    probe_open_gate(&contract.rig.probe);
+    client_expect(slow, "second\n");
+    client_close(slow);
+    client_close(quick);
+    rig_stop(&contract.rig);
+}
+
 static void hang_up_while_parked_is_seen(void **state)
 {
     int fd;
@@ -283,6 +310,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(completion_races_with_parking),
     cmocka_unit_test(job_blocks_only_its_own_connection),
     cmocka_unit_test(undeclared_blocking_blocks_one_thread_only),
+    cmocka_unit_test(section_that_blocks_blocks_one_thread_only),
     cmocka_unit_test(hang_up_while_parked_is_seen),
     cmocka_unit_test(half_close_while_parked_still_gets_the_reply),
     cmocka_unit_test(reset_after_half_close_while_parked_is_seen),
