@@ -84,13 +84,13 @@ static void run_case(void **state)
 static void longest_head_fits_its_room(void **state)
 {
     char type[200];
-    struct http_reply_head head = {
-        .type = pl_view_of(type), .date = DATE, .length = UINT64_MAX, .extra = { .bytes = "" }
-    };
+    struct http_reply_head head = { .type = { .bytes = type, .length = sizeof(type) },
+                                    .date = DATE,
+                                    .length = UINT64_MAX,
+                                    .extra = { .bytes = "" } };
 
     (void)state;
-    memset(type, 'x', sizeof(type) - 1);
-    type[sizeof(type) - 1] = '\0';
+    memset(type, 'x', sizeof(type));
     for (head.status = 200; head.status < 600; head.status++) {
         char bytes[2 * HTTP_REPLY_HEAD_BYTES];
 
