@@ -117,9 +117,12 @@ contract_combinations() {
 
 all_combinations=('leader_followers oneshot 4' 'half_sync_half_async oneshot 3' 'reactor oneshot 3'
     'proactor oneshot 3' 'reactor oneshot 0' 'leader_followers edge 4' 'half_sync_half_async edge 3'
-    'reactor edge 3' 'proactor edge 3' 'reactor edge 0' 'leader_followers oneshot 1')
+    'reactor edge 3' 'proactor edge 3' 'reactor edge 0' 'leader_followers oneshot 1'
+    'leader_followers+always edge 4' 'leader_followers+kernel edge 4'
+    'half_sync_half_async+handed edge 3' 'reactor+handed oneshot 3' 'proactor+handed oneshot 3'
+    'per_core oneshot 3' 'per_core edge 2')
 short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' 'reactor edge 3'
-    'proactor oneshot 3')
+    'proactor oneshot 3' 'per_core edge 2')
 
 test_units() {
     local programs
