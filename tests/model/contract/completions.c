@@ -120,7 +120,7 @@ static void section_that_blocks_blocks_one_thread_only(void **state)
     client_expect(slow, "first\n");
     client_say(quick, "echo quick\n"); /* its turn may still be measured */
     client_expect(quick, "quick\n");
-    atomic_store(&contract.rig.probe.slow.average_ns, 1000);
+    atomic_store(&contract.rig.probe.quick.average_ns, 1000);
     client_say(slow, "section -1 second\n");
     client_await(&contract.rig.probe.blocked, 1);
     client_say(quick, "echo quick\n");
@@ -287,7 +287,7 @@ static void two_that_block_unforeseen_leave_a_leader(void **state)
         slow[1] = client_connect(contract.rig.port);
         quick = client_connect(contract.rig.port);
         client_await(&contract.rig.probe.opened, 3);
-        atomic_store(&contract.rig.probe.slow.average_ns, 1000);
+        atomic_store(&contract.rig.probe.quick.average_ns, 1000);
         await_sleeping_deputy();
         client_say(slow[0], "sleep -1 slow\n");
         client_say(slow[1], "sleep -1 slow\n");
