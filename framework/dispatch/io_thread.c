@@ -37,12 +37,18 @@ static void take_stalled(struct pl_io_model *model)
     atomic_store(&model->is_stalled, false);
 }
 
+/* When more workers than this are awake, most of them block: none of them is in the way. */
+#define GIVE_WAY_WORKERS_MAX 4
+
 /* Where a worker shares its CPU with this thread, each event would otherwise interrupt the worker
  * that is to run the last one; so it comes to its work first, and the events gather. Alone on its
  * CPU this thread goes on at once. */
 static void give_way(struct pl_io_model *model)
 {
-    if (pl_ready_ring_count(&model->base.engine->ring) > 0)
+    uint32_t idle = atomic_load_explicit(&model->workers.idle_count, memory_order_relaxed);
+
+    if (pl_ready_ring_count(&model->base.engine->ring) > 0 &&
+        model->workers.count - idle <= GIVE_WAY_WORKERS_MAX)
         (void)sched_yield();
 }
 
