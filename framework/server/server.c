@@ -128,6 +128,23 @@ static void set_limits(struct pl_server *server)
 /* ---- engines
  * --------------------------------------------------------------------------------------- */
 
+static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
+{
+    return dispatch->threads == PL_THREADS_AUTO ? pl_model_threads_auto(pl_models[dispatch->model])
+                                                : dispatch->threads;
+}
+
+/* What is no connection of a client has a slot too; where each loop has listeners of its own, these
+ * must not take the room of connections. */
+static uint32_t slots_max(const struct pl_server *server,
+                          const struct pl_dispatch_settings *dispatch)
+{
+    uint32_t loops = pl_models[dispatch->model]->has_loops ? threads_of(dispatch) : 0;
+
+    return server->quota.max + SLOTS_RESERVED + loops * PL_LISTENERS_MAX +
+           pl_server_upstream_slots(server);
+}
+
 static int open_engine(struct pl_server *server, const char *name,
                        const struct pl_dispatch_settings *dispatch, struct pl_error *error)
 {
@@ -139,11 +156,9 @@ static int open_engine(struct pl_server *server, const char *name,
         .turn_bytes = dispatch->turn.bytes,
         .is_balancing = dispatch->is_balancing,
         .timeline_entries = server->settings.timeline.entries,
-        .slots_max = server->quota.max + SLOTS_RESERVED + pl_server_upstream_slots(server),
+        .slots_max = slots_max(server, dispatch),
         .model = model,
-        .model_settings = { .threads = dispatch->threads == PL_THREADS_AUTO
-                                           ? pl_model_threads_auto(model)
-                                           : dispatch->threads,
+        .model_settings = { .threads = threads_of(dispatch),
                             .queue_max = dispatch->queue.max,
                             .queue_full = (enum pl_queue_full)dispatch->queue.full,
                             .promotion = (enum pl_promotion)dispatch->promotion,

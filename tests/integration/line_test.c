@@ -540,6 +540,26 @@ static void two_servers_stop_one_after_the_other(void **state)
     }
 }
 
+/* Each loop has a listener for each address: they take no room from the connections. */
+static void many_loops_with_many_listeners_serve(void **state)
+{
+    int fd;
+
+    (void)state;
+    if (strcmp(server_current->model, "per_core") != 0)
+        return;
+    start(&echo_app,
+          (const char *const[]){ "dispatch.threads=270", "limits.connections=8",
+                                 "services.0.listen=[127.0.0.1:0, 127.0.0.1:0, 127.0.0.1:0, "
+                                 "127.0.0.1:0]",
+                                 NULL });
+    fd = client_connect(rig.port);
+    client_say(fd, "hello\n");
+    client_expect(fd, "hello\n");
+    client_close(fd);
+    stop();
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest cases[] = {
@@ -557,6 +577,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(unix_socket_serves_replaces_a_dead_one_and_goes_away),
         cmocka_unit_test(live_unix_socket_and_other_files_are_left_alone),
         cmocka_unit_test(two_servers_stop_one_after_the_other),
+        cmocka_unit_test(many_loops_with_many_listeners_serve),
     };
 
     return server_run_cases(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

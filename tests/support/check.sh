@@ -39,7 +39,7 @@ run_tests() {
         fi
         if [ "$f" -ne 0 ]; then
             echo "--- $line (exit code $code)"
-            grep -vaE '^\[ (RUN     |      OK) \]' "$log" | tail -n 50
+            grep -vaE '^\[ (RUN     |      OK) \]|^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 50
         fi
         passed=$((passed + p)) failed=$((failed + f))
     done

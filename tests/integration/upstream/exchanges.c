@@ -24,14 +24,19 @@ static void a_call_is_answered_and_its_connection_used_again(void **state)
 static void failures_have_names_of_their_own(void **state)
 {
     (void)state;
-    start_with(
-        ", message: 1KiB, timeouts: {first_byte: 100ms, total: 200ms}, eject: {failures: 0}");
+    /* Nothing but the time-out that is meant can pass, however slow the machine is. */
+    start_with(", message: 1KiB, eject: {failures: 0}");
     expect_outcome("close\n", PL_UPSTREAM_CLOSED);
     expect_outcome("reset\n", PL_UPSTREAM_CLOSED);
     expect_outcome("half one\n", PL_UPSTREAM_CLOSED);
-    expect_outcome("silent\n", PL_UPSTREAM_FIRST_BYTE_TIMEOUT);
-    expect_outcome("drip 30 a text that takes half a second\n", PL_UPSTREAM_TOTAL_TIMEOUT);
     expect_outcome("long 3000\n", PL_UPSTREAM_TOO_LONG);
+    expect_reply("echo still\n", "still\n");
+    stop();
+    start_with(", timeouts: {first_byte: 100ms}, eject: {failures: 0}");
+    expect_outcome("silent\n", PL_UPSTREAM_FIRST_BYTE_TIMEOUT);
+    stop();
+    start_with(", timeouts: {total: 200ms}, eject: {failures: 0}");
+    expect_outcome("drip 30 a text that takes half a second\n", PL_UPSTREAM_TOTAL_TIMEOUT);
     expect_reply("echo still\n", "still\n");
     stop();
 }

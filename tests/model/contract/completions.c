@@ -277,7 +277,7 @@ static void await_sleeping_deputy(void)
 static void two_that_block_unforeseen_leave_a_leader(void **state)
 {
     (void)state;
-    if (!contract_has_pool() || contract_has_io_thread())
+    if (!contract_has_pool() || contract_has_io_thread() || contract.current->threads < 3)
         return;
     for (int round = 0; round < 4; round++) {
         int slow[2], quick;
