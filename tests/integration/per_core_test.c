@@ -339,6 +339,22 @@ static void read_cpus(char (*cpus)[64])
     closedir(directory);
 }
 
+/* A thread bears its name a moment after it was started. */
+static void await_cpus(char (*cpus)[64])
+{
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+    size_t named;
+
+    do {
+        if (client_now_ms() > until_ms)
+            fail_msg("not every loop has a thread of its name");
+        read_cpus(cpus);
+        named = 0;
+        for (size_t i = 0; i < LOOPS; i++)
+            named += cpus[i][0] != '\0';
+    } while (named < LOOPS);
+}
+
 /* The n-th CPU that this process may use, counted round. */
 static unsigned nth_cpu(unsigned n)
 {
@@ -358,11 +374,7 @@ static void pinned_loops_stay_on_their_cpus(void **state)
 
     (void)state;
     start(sets);
-    /* A thread bears its name a moment after it was started. */
-    for (int i = 0; i < CLIENT_DEADLINE_MS && (i == 0 || cpus[LOOPS - 1][0] == '\0'); i++) {
-        read_cpus(cpus);
-        client_pause_ms(1);
-    }
+    await_cpus(cpus);
     for (unsigned i = 0; i < LOOPS; i++) {
         char expected[16];
 

@@ -34,8 +34,7 @@ struct job_state {
     bool is_broken;
 };
 
-#define GATE_MS_MAX     60000
-#define PROBE_SPINS_MAX 20000000
+#define GATE_MS_MAX 60000
 
 enum { MAIL_REPLY = PL_MAIL_JOB + 1 };
 
@@ -43,6 +42,7 @@ void probe_init(struct probe *probe)
 {
     memset(probe, 0, sizeof(*probe));
     pthread_mutex_init(&probe->lock, NULL);
+    probe->spin_end_s = INT64_MAX;
     probe->quick.name = "quick";
     probe->slow.name = "slow";
 }
@@ -277,8 +277,11 @@ static enum pl_next who(struct pl_conn *conn)
 static enum pl_next spin(struct pl_conn *conn, const char *text, size_t unit_bytes)
 {
     struct probe *probe = pl_conn_service_data(conn);
+    int64_t now_s = (int64_t)time(NULL);
 
-    if (!atomic_load(&probe->is_gate_open) && atomic_fetch_add(&probe->spins, 1) < PROBE_SPINS_MAX)
+    if (atomic_fetch_add(&probe->spins, 1) == 0)
+        atomic_store(&probe->spin_end_s, now_s + GATE_MS_MAX / 1000);
+    if (!atomic_load(&probe->is_gate_open) && now_s <= atomic_load(&probe->spin_end_s))
         return PL_AGAIN;
     pl_conn_consume(conn, unit_bytes);
     return reply(conn, text);

@@ -32,9 +32,10 @@ struct probe {
     _Atomic uint32_t commands;
     _Atomic uint32_t opened, closed;
     _Atomic uint32_t timeouts, shutdowns, refusals;
-    _Atomic uint32_t held;    /* connections that wait for probe_release() */
-    _Atomic uint32_t blocked; /* threads that came to the gate */
-    _Atomic uint32_t spins;   /* turns of connections that never wait */
+    _Atomic uint32_t held;      /* connections that wait for probe_release() */
+    _Atomic uint32_t blocked;   /* threads that came to the gate */
+    _Atomic uint32_t spins;     /* turns of connections that never wait */
+    _Atomic int64_t spin_end_s; /* of the clock on the wall: when they stop all the same */
     _Atomic bool is_gate_open;
     _Atomic uint32_t posters; /* threads of `later` still on their way */
     _Atomic uint32_t stale;   /* posts that came too late */

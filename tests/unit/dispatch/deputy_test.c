@@ -15,6 +15,8 @@ struct fixture {
     struct pl_buffer_pool pool;
     struct pl_deputy deputy;
 
+    bool is_running;
+
     _Atomic uint32_t moved; /* what the looks watch */
     _Atomic bool is_moving; /* every look sees something move */
     _Atomic bool is_stuck;  /* somebody is needed and nobody comes */
@@ -49,9 +51,24 @@ static int setup(void **state)
     return pl_deputy_init(&f.deputy, &f.engine, 0, look, &f);
 }
 
+static void start(void)
+{
+    assert_int_equal(pl_deputy_start(&f.deputy), 0);
+    f.is_running = true;
+}
+
+static void stop(void)
+{
+    pl_deputy_stop(&f.deputy);
+    pl_deputy_join(&f.deputy);
+    f.is_running = false;
+}
+
 static int teardown(void **state)
 {
     (void)state;
+    if (f.is_running) /* the case has failed */
+        stop();
     pl_deputy_deinit(&f.deputy);
     for (uint32_t i = 0; i < f.engine.blocks_count; i++)
         pl_free(f.engine.blocks[i]);
@@ -59,17 +76,6 @@ static int teardown(void **state)
     pl_ready_ring_deinit(&f.engine.ring);
     pl_buffer_pool_deinit(&f.pool);
     return 0;
-}
-
-static void start(void)
-{
-    assert_int_equal(pl_deputy_start(&f.deputy), 0);
-}
-
-static void stop(void)
-{
-    pl_deputy_stop(&f.deputy);
-    pl_deputy_join(&f.deputy);
 }
 
 static void await_sleep(void)
