@@ -30,8 +30,10 @@ void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *th
     average_ns = atomic_load_explicit(&note->average_ns, memory_order_relaxed);
     new_ns = next_average(average_ns, (uint32_t)each_ns);
     change_ns = new_ns > average_ns ? new_ns - average_ns : average_ns - new_ns;
-    /* All threads read it; written only when it has really changed, it stays in every cache. */
-    if (change_ns > average_ns / 16)
+    /* All threads read it: that of a quick one is written only when it has really changed, so that
+     * it stays in every cache. A slow one's is always written: what falls by so little each time
+     * would else stop above the line. */
+    if (average_ns >= PL_HANDLER_QUICK_NS || change_ns > average_ns / 16)
         atomic_store_explicit(&note->average_ns, new_ns, memory_order_relaxed);
 }
 
