@@ -132,17 +132,20 @@ static int open_engine(struct pl_server *server, const char *name,
                        const struct pl_dispatch_settings *dispatch, struct pl_error *error)
 {
     const struct pl_model_ops *model = pl_models[dispatch->model];
+    uint32_t threads =
+        dispatch->threads == PL_THREADS_AUTO ? pl_model_threads_auto(model) : dispatch->threads;
+    /* A loop has a listener of its own for each address. */
+    uint32_t loop_slots = model->has_loops ? threads * PL_LISTENERS_MAX : 0;
     struct pl_engine_settings settings = {
         .name = name,
         .arming = dispatch->arming == 0 ? &pl_arming_oneshot : &pl_arming_edge,
         .turn_ns = dispatch->turn.time_us * 1000,
         .turn_bytes = dispatch->turn.bytes,
         .is_balancing = dispatch->is_balancing,
-        .slots_max = server->quota.max + SLOTS_RESERVED + pl_server_upstream_slots(server),
+        .slots_max =
+            server->quota.max + SLOTS_RESERVED + loop_slots + pl_server_upstream_slots(server),
         .model = model,
-        .model_settings = { .threads = dispatch->threads == PL_THREADS_AUTO
-                                           ? pl_model_threads_auto(model)
-                                           : dispatch->threads,
+        .model_settings = { .threads = threads,
                             .queue_max = dispatch->queue.max,
                             .queue_full = (enum pl_queue_full)dispatch->queue.full,
                             .promotion = (enum pl_promotion)dispatch->promotion,
