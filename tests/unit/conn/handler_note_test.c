@@ -75,6 +75,7 @@ static void a_declared_section_counts_as_slow_however_short(void **state)
     thread.has_declared_blocking = true;
     run(PL_HANDLER_QUICK_NS / 4, 1);
     assert_false(pl_handler_note_is_quick(&note));
+    assert_false(thread.has_declared_blocking); /* of the next one nothing is said */
 }
 
 static void a_steady_quick_one_is_not_written(void **state)
