@@ -111,8 +111,7 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages)
     enum pl_next next = (enum pl_next)slot->next;
 
     pl_conn_assert_held(conn);
-    thread->stages =
-        stages; /* fewer when the protocol wants another thread; pl_conn_begin_handler() */
+    thread->stages = stages; /* fewer when pl_conn_begin_handler() wants another thread */
     conn->output.cache = &thread->cache;
     for (;;) {
         if (next == PL_RUN_RECEIVE && conn->is_peer_done)

@@ -3,6 +3,11 @@
 
 #include "conn.h"
 
+#include <paceline/log.h>
+
+/* Longer than any handler that only computes should take; it blocked, or it should say so. */
+#define SLOW_HANDLER_NS 20000000
+
 /* Above this all are alike. */
 #define AVERAGE_NS_MAX 1000000000
 
@@ -14,26 +19,48 @@ static uint32_t next_average(uint32_t average_ns, uint32_t took_ns)
                                 : average_ns - (average_ns - took_ns) / 8;
 }
 
-void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *thread)
+static void name_slow_handler(struct pl_handler_note *note, struct pl_thread *thread,
+                              int64_t took_ns)
 {
-    int64_t each_ns;
+    if (took_ns < SLOW_HANDLER_NS || thread->has_declared_blocking)
+        return;
+    PL_COUNT(thread->stats, blocking_undeclared);
+    if (!atomic_exchange(&note->is_named, true))
+        PL_LOG(PL_LOG_WARNING,
+               "handler %s kept thread %s for %lld ms without saying that it may block "
+               "(.may_block, pl_blocking_begin)",
+               note->name, thread->name, (long long)(took_ns / 1000000));
+}
+
+static void note_average(struct pl_handler_note *note, int64_t each_ns)
+{
     uint32_t average_ns, new_ns, change_ns;
 
-    if (thread->handlers_run == 0)
-        return;
-    each_ns = (thread->now_ns - thread->handler_began_ns) / thread->handlers_run;
     if (each_ns < 1)
         each_ns = 1;
-    /* A section that blocks says so: what it took this time means little. */
-    if (each_ns > AVERAGE_NS_MAX || thread->has_declared_blocking)
+    if (each_ns > AVERAGE_NS_MAX)
         each_ns = AVERAGE_NS_MAX;
     average_ns = atomic_load_explicit(&note->average_ns, memory_order_relaxed);
     new_ns = next_average(average_ns, (uint32_t)each_ns);
     change_ns = new_ns > average_ns ? new_ns - average_ns : average_ns - new_ns;
-    /* All threads read it; written only when it has really changed, it stays in every cache. On the
-     * way down to quick each step counts: small ones too must arrive there. */
-    if (change_ns > average_ns / 16 || (average_ns >= PL_HANDLER_QUICK_NS && new_ns < average_ns))
+    /* All threads read it: that of a quick one is written only when it has really changed, so that
+     * it stays in every cache. A slow one's is always written: what falls by so little each time
+     * would else stop above the line. */
+    if (average_ns >= PL_HANDLER_QUICK_NS || change_ns > average_ns / 16)
         atomic_store_explicit(&note->average_ns, new_ns, memory_order_relaxed);
+}
+
+void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *thread)
+{
+    int64_t took_ns = thread->now_ns - thread->handler_began_ns;
+
+    if (thread->handlers_run == 0)
+        return;
+    name_slow_handler(note, thread, took_ns);
+    /* A section that blocks says so: what it took this time means little. */
+    note_average(note,
+                 thread->has_declared_blocking ? AVERAGE_NS_MAX : took_ns / thread->handlers_run);
+    thread->has_declared_blocking = false;
 }
 
 bool pl_conn_begin_handler(struct pl_conn *conn, struct pl_handler_note *note, bool may_block)

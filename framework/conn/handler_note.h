@@ -30,7 +30,8 @@ static inline bool pl_thread_is_busy(const struct pl_thread *thread)
     return note != NULL && !pl_handler_note_is_quick(note);
 }
 
-/* The handlers of `note` that ran since thread->handler_began_ns have returned at thread->now_ns.
+/* The handlers of `note` that ran since thread->handler_began_ns have returned at thread->now_ns:
+ * learns from their time, and names in the log, once, a handler that blocked unsaid.
  * Thread: its own. */
 void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *thread);
 

@@ -105,6 +105,7 @@ struct pl_job *pl_conn_start_job(struct pl_conn *conn, size_t unit_bytes, size_t
     struct pl_job *job;
 
     PL_ASSERT(conn->output.first == NULL && thread->job == NULL);
+    PL_ASSERT(!thread->is_inline); /* pl_conn_begin_handler() would have said no */
     PL_ASSERT(state_bytes <= PL_JOB_STATE_BYTES_MAX);
     block = pl_buffer_take(&thread->cache, sizeof(*job) + state_bytes);
     if (block == NULL)

@@ -86,7 +86,7 @@ struct pl_slot {
     struct pl_thread *thread;   /* borrowed: who runs it now */
     struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */
 
-    /* Guarded by the engine's timers_lock. */
+    /* Guarded by the timers_lock of its shard. */
     struct pl_timer timer;
 };
 

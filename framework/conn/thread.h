@@ -46,7 +46,7 @@ struct pl_thread {
     struct pl_job *job;         /* owned: to be run after the settle, or NULL; see job.c */
     int64_t date_ns;            /* when date was made, of now_ns */
     char date[40];              /* see pl_conn_date() */
-    bool has_declared_blocking; /* the turn's handler said that it blocks */
+    bool has_declared_blocking; /* the handler of handler_note said that it blocks */
 
     /* Written by its own thread, read by whoever names a stuck one: the last handler of the
      * turn, borrowed, or NULL. */

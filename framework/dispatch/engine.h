@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine: handle set, ready ring, timers, listeners and connections of the services that share
- * a model. It outlives every model; a model brings threads and a loop.
+ * The engine: handle sets with their timers and listeners, ready ring and connections of the
+ * services that share a model. It outlives every model; a model brings threads and a loop.
  *
  *                    ┌───────────── engine ──────────────┐
  *     kernel ─event─▶│ claim ─▶ [ready ring] ─▶ turn     │─▶ settle ─▶ armed, parked, ring, closed

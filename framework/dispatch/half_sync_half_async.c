@@ -9,7 +9,7 @@
  *                          └──────────────────── settled ─────────────────────────────┘
  *
  * Invariant: a worker never receives; what it gets holds a unit, an end or an error to answer. The
- * I/O thread never runs a handler and never waits for a worker.
+ * I/O thread never waits for a worker, and runs no handler that is not known to be quick.
  */
 #include "io_thread.h"
 

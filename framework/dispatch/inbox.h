@@ -18,7 +18,7 @@ struct pl_inbox {
     struct pl_slot_queue queue;
     _Atomic uint32_t count;
     _Atomic bool is_asleep; /* whoever exchanges it to false must wake the thread */
-    int waker_fd;           /* borrowed from the engine */
+    int waker_fd;           /* borrowed from the shard */
 };
 
 void pl_inbox_init(struct pl_inbox *inbox, int waker_fd);

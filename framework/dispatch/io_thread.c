@@ -172,14 +172,15 @@ void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct p
         (void)pl_thread_set_wake_one(&model->workers, thread);
 }
 
-/* A worker has woken the next when it took its slot. The I/O thread has a handler in passing that
- * blocks after all: what it has collected must not wait for it. */
+/* What its handler brought to the queue before it blocked woke nobody, since this thread was to
+ * come back for it. The I/O thread, in a handler in passing that blocks after all, has nothing
+ * collected; that nobody waits for events meanwhile is the price of `inline`. */
 void pl_io_model_away(struct pl_model *base, struct pl_thread *thread)
 {
     struct pl_io_model *model = pl_io_model_of(base);
 
-    if (thread == model->io.threads && model->worker_stages != 0)
-        publish(model, thread);
+    if (has_work(model))
+        (void)pl_thread_set_wake_one(&model->workers, thread);
 }
 
 int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,

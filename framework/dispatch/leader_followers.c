@@ -112,7 +112,11 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
     struct pl_slot_queue won = { .first = NULL };
     uint32_t round;
 
-    if (atomic_fetch_sub(&lf->pops_left, 1) > 1 || !become_leader(lf))
+    /* Not counted below 0, however long somebody else leads. */
+    if (atomic_load_explicit(&lf->pops_left, memory_order_relaxed) > 0 &&
+        atomic_fetch_sub(&lf->pops_left, 1) > 1)
+        return;
+    if (!become_leader(lf))
         return;
     pl_engine_poll(lf->base.engine, thread, PL_EVENTS_MAX, 0, &won);
     leave_leadership(lf);
@@ -185,12 +189,13 @@ static struct pl_slot *wait_in_kernel(struct leader_followers *lf, struct pl_thr
     struct pl_slot *slot;
 
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    atomic_store(&lf->is_leader_asleep, true);
     pl_engine_poll(engine, thread, 1, pl_ready_ring_count(&engine->ring) > 0 ? 0 : -1, &won);
     slot = pl_slot_queue_take(&won);
     pl_ready_ring_append_all(&engine->ring, &won, thread->now_ns); /* timers that passed together */
-    if (pl_ready_ring_count(&engine->ring) > 0)
+    if (pl_ready_ring_count(&engine->ring) > 0) {
         wake_someone(lf, thread);
+        pl_deputy_stir(&lf->deputy); /* the one who wakes wakes no other */
+    }
     return slot;
 }
 
@@ -211,8 +216,7 @@ static void ready(struct pl_model *model, struct pl_thread *thread, struct pl_sl
     /* A thread of the set comes back for it, unless something slow is in front of it. */
     if (thread == NULL || thread->job != NULL || pl_thread_is_busy(thread))
         wake_someone(lf, NULL);
-    else
-        pl_deputy_stir(&lf->deputy);
+    pl_deputy_stir(&lf->deputy);
 }
 
 static void away(struct pl_model *model, struct pl_thread *thread)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proactor (POSA2), simulated over readiness: the I/O thread performs the reads and writes and
- * reports each as a completion; workers run protocol and handler and touch no socket.
+ * reports each as a completion; workers run protocol and handler and touch no socket. A quick
+ * handler may run on the I/O thread in passing.
  *
  *     kernel ──event──▶ I/O thread: receive ──read completed──▶ [queue] ──▶ worker: process
  *                          ▲  send ◀──write wanted── [inbox] ◀──────────────────┘

@@ -3,9 +3,10 @@
  * The ready ring: held slots with work that no kernel event will announce. An intrusive list with
  * each slot in it at most once, so it cannot overflow; a queue model bounds what it appends.
  *
- * Its count is written and read sequentially consistent: a thread that goes to sleep looks at it
- * after it said so, an appender looks for sleepers after it appended, and one of the two sees the
- * other.
+ * An append writes the count, and everybody reads it, sequentially consistent: a thread that goes
+ * to sleep looks at it after it said so, an appender looks for sleepers after it appended, and one
+ * of the two sees the other. A take needs no such order for sleepers: a count that is still too
+ * high costs a look. Who waits for room in a queue sees the take by the unlock behind it.
  */
 #ifndef PL_DISPATCH_READY_RING_H
 #define PL_DISPATCH_READY_RING_H

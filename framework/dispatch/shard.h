@@ -19,6 +19,8 @@ struct pl_shard {
     struct pl_engine *engine; /* borrowed */
     struct pl_handle_set set;
     int waker_fd; /* ends one wait */
+    /* Any thread; among what its own loop uses, so that it stays in that CPU's cache. */
+    _Atomic uint32_t conns_open;
 
     /* Deadlines. */
     pthread_mutex_t timers_lock; /* guards the four below and the timers of the shard's slots */
@@ -30,8 +32,6 @@ struct pl_shard {
     /* Written in setup, read by any thread. */
     uint64_t acceptors[PL_LISTENERS_MAX]; /* tokens */
     uint32_t acceptors_count;
-
-    _Atomic uint32_t conns_open;
 };
 
 /* Errors: negative errno; nothing is left behind. Thread: setup. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One turn: its budget, its statistics, and what it says about the handlers it ran.
+ * One turn: its budget, its statistics, and the time of the handlers it ran.
  *
  * The clock is read once, at the end; that is the beginning of the next turn. A thread that slept
  * or ran something outside a turn looks at the clock before it begins one.
@@ -8,11 +8,6 @@
 #include "engine.h"
 
 #include "handler_note.h"
-
-#include <paceline/log.h>
-
-/* Longer than any handler that only computes should take; it blocked, or it should say so. */
-#define SLOW_HANDLER_NS 20000000
 
 static void begin(struct pl_thread *thread, struct pl_slot *slot)
 {
@@ -39,19 +34,6 @@ static void begin(struct pl_thread *thread, struct pl_slot *slot)
     }
 }
 
-static void name_slow_handler(struct pl_thread *thread, struct pl_handler_note *note,
-                              int64_t took_ns)
-{
-    if (took_ns < SLOW_HANDLER_NS || thread->has_declared_blocking)
-        return;
-    PL_COUNT(thread->stats, blocking_undeclared);
-    if (!atomic_exchange(&note->is_named, true))
-        PL_LOG(PL_LOG_WARNING,
-               "handler %s kept thread %s for %lld ms without saying that it may block "
-               "(.may_block, pl_blocking_begin)",
-               note->name, thread->name, (long long)(took_ns / 1000000));
-}
-
 static void end(struct pl_thread *thread)
 {
     struct pl_handler_note *note =
@@ -62,10 +44,8 @@ static void end(struct pl_thread *thread)
         pl_thread_tick(thread);
     took_ns = thread->now_ns - thread->turn_began_ns;
     pl_stats_record(thread->stats, PL_HISTOGRAM_turn_us, (uint64_t)took_ns / 1000);
-    if (note == NULL)
-        return;
-    pl_handler_note_measured(note, thread);
-    name_slow_handler(thread, note, took_ns);
+    if (note != NULL)
+        pl_handler_note_measured(note, thread);
 }
 
 enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_t stages)

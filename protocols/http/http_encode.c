@@ -127,8 +127,10 @@ size_t http_encode_status_and_date(int status, const char *date, char *bytes)
 
 size_t http_encode_rest(struct pl_view type, uint64_t length, char *bytes)
 {
-    char *at = put_number(PUT(put_type(bytes, type), "\r\nContent-Length: "), length);
+    char *at = type.length > 0 ? put_type(bytes, type) : bytes;
 
+    at = PUT(at, "\r\nContent-Length: ");
+    at = put_number(at, length);
     return (size_t)(PUT(at, "\r\n\r\n") - bytes);
 }
 

@@ -32,8 +32,7 @@ const char *http_reason(int status);
 /* Writes the head with its empty line; returns its length. `bytes` has room for
  * HTTP_REPLY_HEAD_BYTES + extra.length. */
 size_t http_encode_head(const struct http_reply_head *head, char *bytes);
-/* The same in two parts, for a reply that is sent again and again: the status line and the Date ...
- */
+/* The same in two parts, for a reply that is sent again and again: status line and Date ... */
 size_t http_encode_status_and_date(int status, const char *date, char *bytes);
 /* ... and what never changes, of a persistent reply in 1.1. */
 size_t http_encode_rest(struct pl_view type, uint64_t length, char *bytes);

@@ -37,8 +37,7 @@ struct http_route {
     pl_http_handler *handler; /* NULL: fixed */
     void *context;
     const struct http_reply_settings *fixed; /* borrowed */
-    struct pl_view
-        fixed_tail; /* owned: a fixed reply from its Date on, body and all; may be empty */
+    struct pl_view fixed_tail; /* owned: what follows the Date of a fixed reply; may be empty */
     bool may_block;
     struct pl_handler_note note;
 };

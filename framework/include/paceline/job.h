@@ -29,7 +29,8 @@ typedef void pl_job_drop(struct pl_job *job);
 /*
  * Takes the first `unit_bytes` of input off the connection and starts a job with them; the caller
  * then returns PL_WAIT, having asked for PL_COMPLETION. Output must be empty: what stands in front
- * should not wait for something that blocks.
+ * should not wait for something that blocks. pl_conn_begin_handler() has been asked, with
+ * `may_block`, and has said yes.
  *
  * Returns the job, whose state (zeroed, `state_bytes`) the caller fills; it runs after the settle.
  * Owner:  the framework, until it comes back as mail of kind PL_MAIL_JOB.

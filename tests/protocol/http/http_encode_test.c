@@ -150,6 +150,28 @@ static void chunk_sizes_are_read_back(void **state)
     }
 }
 
+static void a_prepared_head_is_the_same_head(void **state)
+{
+    static const char *const types[] = { "text/plain", "" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const struct http_reply_head head = { .status = 200,
+                                              .type = pl_view_of(types[i]),
+                                              .date = DATE,
+                                              .length = 5,
+                                              .is_persistent = true,
+                                              .minor_version = 1 };
+        char whole[HTTP_REPLY_HEAD_BYTES], parts[HTTP_REPLY_HEAD_BYTES];
+        size_t length = http_encode_head(&head, whole);
+        size_t used = http_encode_status_and_date(200, DATE, parts);
+
+        used += http_encode_rest(head.type, head.length, parts + used);
+        assert_int_equal(used, length);
+        assert_memory_equal(parts, whole, length);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -157,6 +179,7 @@ int main(void)
         cmocka_unit_test(two_parts_make_the_whole_head),
         cmocka_unit_test(every_status_has_one_phrase),
         cmocka_unit_test(chunk_sizes_are_read_back),
+        cmocka_unit_test(a_prepared_head_is_the_same_head),
     };
     struct CMUnitTest rows[sizeof(cases) / sizeof(cases[0])];
     int failed;
