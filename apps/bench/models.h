@@ -55,8 +55,10 @@ struct models {
 /* Reads the command line; what is wrong in it ends the program. */
 void models_read_options(struct models *models, int argc, char **argv);
 
-/* Finds the program and what it serves; ends the program when there is nothing to load. */
+/* Finds the program and what it serves; ends this program when there is nothing to load. `app`
+ * stays where it is until this program ends, which closes it at the latest. */
 void app_open(struct app *app, const char *program, const char *config, bool is_http);
+/* Fine on one that is closed already. */
 void app_close(struct app *app);
 /* Starts it under a model and gives the address to load. False: `note` says why not. */
 bool app_start(const struct app *app, const struct model_choice *choice, struct server *server,

@@ -20,6 +20,8 @@
 #define CONFIG_NS_MAX  UINT64_C(10000000000)
 #define ARGUMENT_BYTES 160
 
+#define EXIT_INTERRUPTED 130
+
 struct command {
     char *argv[ARGUMENTS_MAX];
     size_t count;
@@ -124,6 +126,8 @@ static void print_config(struct app *app, const char *path)
         ;
     server_last_words(&server, words, sizeof(words));
     server_stop(&server);
+    if (is_interrupted())
+        die(EXIT_INTERRUPTED, "interrupted");
     read_services(app, path);
     if (app->services_count == 0)
         die(EX_CONFIG, "%s --print-config shows no services: %s", app->program, words);
@@ -147,11 +151,23 @@ static void write_own_config(struct app *app)
     fclose(file);
 }
 
+static struct app *opened; /* borrowed from its owner, for an end by die() */
+static pid_t opened_by;    /* children leave it alone */
+
+static void close_opened(void)
+{
+    if (getpid() == opened_by)
+        app_close(opened);
+}
+
 void app_open(struct app *app, const char *program, const char *config, bool is_http)
 {
     char path[512];
 
     place_make(app->directory, sizeof(app->directory));
+    opened = app;
+    opened_by = getpid();
+    atexit(close_opened);
     place_find_app(program == NULL ? "work" : program, app->program, sizeof(app->program));
     if (config != NULL)
         snprintf(app->config, sizeof(app->config), "%s", config);
@@ -169,7 +185,9 @@ void app_open(struct app *app, const char *program, const char *config, bool is_
 
 void app_close(struct app *app)
 {
-    place_remove(app->directory);
+    if (app->directory[0] != '\0')
+        place_remove(app->directory);
+    app->directory[0] = '\0';
 }
 
 /* ---- running it ----------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct finder {
     struct hand_over *list;
     size_t count;
     uint8_t roles[TIMELINE_THREADS_MAX]; /* ROLES_COUNT: not known yet */
+    size_t leaders;                      /* threads whose role is to lead */
 
     /* The last cause: leadership given up, or an I/O thread's processing. */
     bool has_cause, is_cause_going_on;
@@ -67,7 +68,7 @@ static void follow_leadership(struct finder *finder, const struct change *change
         if (is_caused(finder, change))
             add(finder, change);
         finder->has_cause = false;
-    } else if (before == ROLE_LEADER && change->role == ROLE_PROCESSING) {
+    } else if (before == ROLE_LEADER && change->role == ROLE_PROCESSING && finder->leaders == 1) {
         keep_cause(finder, change, false);
     }
 }
@@ -75,6 +76,12 @@ static void follow_leadership(struct finder *finder, const struct change *change
 static bool is_io_thread(const struct record_thread *thread)
 {
     return strncmp(thread->name, "io-", 3) == 0;
+}
+
+/* One that waits for itself alone. */
+static bool is_loop(const struct record_thread *thread)
+{
+    return strncmp(thread->name, "loop-", 5) == 0;
 }
 
 static void follow_queue(struct finder *finder, const struct change *change)
@@ -89,27 +96,37 @@ static void follow_queue(struct finder *finder, const struct change *change)
     }
 }
 
-static bool somebody_leads(const struct record *record)
+/* Its waiting is a lead too, but nobody takes that over. */
+static bool has_io_thread(const struct record *record)
 {
-    for (size_t i = 0; i < record->changes_count; i++)
-        if (record->changes[i].role == ROLE_LEADER)
+    for (size_t i = 0; i < record->threads_count; i++)
+        if (is_io_thread(&record->threads[i]))
             return true;
     return false;
 }
 
+static void note_role(struct finder *finder, const struct change *change)
+{
+    finder->leaders += change->role == ROLE_LEADER;
+    finder->leaders -= finder->roles[change->thread] == ROLE_LEADER;
+    finder->roles[change->thread] = change->role;
+}
+
 static void follow_all(struct finder *finder, const size_t *places)
 {
-    bool has_leaders = somebody_leads(finder->record);
+    bool has_queue = has_io_thread(finder->record);
 
     memset(finder->roles, ROLES_COUNT, sizeof(finder->roles));
     for (size_t i = 0; i < finder->record->changes_count; i++) {
         const struct change *change = &finder->record->changes[places[i]];
 
-        if (has_leaders)
-            follow_leadership(finder, change);
-        else
+        if (is_loop(&finder->record->threads[change->thread]))
+            continue;
+        if (has_queue)
             follow_queue(finder, change);
-        finder->roles[change->thread] = change->role;
+        else
+            follow_leadership(finder, change);
+        note_role(finder, change);
     }
 }
 

@@ -47,9 +47,9 @@ struct hand_over {
 };
 
 /*
- * Where some thread leads: leadership left one and the next that led took it. Elsewhere: a thread
- * left idle during an I/O thread's ("io-0") processing or shortly after. The latest cause counts,
- * and only within a millisecond.
+ * With an I/O thread ("io-0"): a thread left idle during its processing or shortly after.
+ * Elsewhere: leadership left the only one that led, and the next that led took it. The latest cause
+ * counts, and only within a millisecond. A loop ("loop-0") hands nothing over.
  *
  * Owner:  the caller, by free(); in the order of to_ns.
  * Errors: -1 when memory is out.

@@ -38,9 +38,14 @@ struct pl_thread *pl_thread_own(void)
 
 void pl_blocking_begin(void)
 {
+    struct pl_handler_note *note;
+
     if (own_thread == NULL)
         return;
     own_thread->has_declared_blocking = true;
+    note = atomic_load_explicit(&own_thread->handler_note, memory_order_relaxed);
+    if (note != NULL && !atomic_load_explicit(&note->has_blocked, memory_order_relaxed))
+        atomic_store_explicit(&note->has_blocked, true, memory_order_relaxed);
     PL_COUNT(own_thread->stats, blocking);
     pl_engine_face_of(own_thread->engine)->ops->away(own_thread->engine, own_thread);
 }

@@ -91,27 +91,49 @@ int pl_output_append_borrowed(struct pl_output *output, const char *bytes, size_
     return 0;
 }
 
-int pl_output_append_file(struct pl_output *output, int fd, off_t offset, size_t length)
+static void let_go_of_file(struct pl_file_piece *file)
+{
+    if (file->release != NULL)
+        file->release(file->context);
+    else
+        pl_close_fd(&file->fd);
+}
+
+static int append_file(struct pl_output *output, struct pl_file_piece file)
 {
     struct pl_buffer *piece;
-    struct pl_file_piece *file;
 
     /* A piece of nothing could not be told from a file that ended too early. */
-    if (length == 0) {
-        pl_close_fd(&fd);
+    if (file.length == 0) {
+        let_go_of_file(&file);
         return 0;
     }
-    piece = pl_buffer_take(output->cache, sizeof(struct pl_file_piece));
+    piece = pl_buffer_take(output->cache, sizeof(file));
     if (piece == NULL) {
-        pl_close_fd(&fd);
+        let_go_of_file(&file);
         return -ENOBUFS;
     }
     piece->piece = PL_PIECE_FILE;
-    file = (struct pl_file_piece *)(void *)piece->data;
-    *file = (struct pl_file_piece){ .fd = fd, .offset = offset, .length = length };
+    *(struct pl_file_piece *)(void *)piece->data = file;
     append_piece(output, piece);
-    output->length += length;
+    output->length += file.length;
     return 0;
+}
+
+int pl_output_append_file(struct pl_output *output, int fd, off_t offset, size_t length)
+{
+    return append_file(output,
+                       (struct pl_file_piece){ .fd = fd, .offset = offset, .length = length });
+}
+
+int pl_output_append_file_shared(struct pl_output *output, int fd, off_t offset, size_t length,
+                                 pl_output_release *release, void *context)
+{
+    PL_ASSERT(release != NULL);
+    return append_file(
+        output,
+        (struct pl_file_piece){
+            .fd = fd, .offset = offset, .length = length, .release = release, .context = context });
 }
 
 struct pl_output_mark pl_output_mark(const struct pl_output *output)
@@ -187,7 +209,7 @@ static void give_first(struct pl_output *output)
     if (output->first == NULL)
         output->last = NULL;
     if (piece->piece == PL_PIECE_FILE)
-        pl_close_fd(&((struct pl_file_piece *)(void *)piece->data)->fd);
+        let_go_of_file((struct pl_file_piece *)(void *)piece->data);
     pl_buffer_give(output->cache, piece);
 }
 

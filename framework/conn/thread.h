@@ -9,6 +9,7 @@
 #include "buffer_pool.h"
 #include "clock.h"
 #include "stats_block.h"
+#include "timeline.h"
 
 #include <paceline/conn.h>
 
@@ -23,6 +24,7 @@ struct pl_thread {
     char name[16];                /* as the kernel shows it */
     struct pl_engine *engine;     /* borrowed */
     struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
+    struct pl_timeline *timeline; /* owned by the engine; NULL: its roles are not recorded */
     struct pl_buffer_cache cache;
     struct pl_thread_set *set; /* borrowed */
     uint32_t index;            /* in its thread set */
@@ -79,8 +81,11 @@ static inline int64_t pl_thread_now_ms(const struct pl_thread *thread)
     return thread->now_ns / 1000000 + 1;
 }
 
+/* Thread: its own. */
 static inline void pl_thread_set_role(struct pl_thread *thread, enum pl_role role)
 {
+    if (__builtin_expect(thread->timeline != NULL, 0))
+        pl_timeline_record(thread->timeline, (uint32_t)role);
     atomic_store_explicit(&thread->stats->role, (uint32_t)role, memory_order_relaxed);
 }
 

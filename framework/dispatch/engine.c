@@ -278,6 +278,7 @@ void pl_engine_close(struct pl_engine *engine)
     for (uint32_t i = 0; i < engine->blocks_count; i++)
         pl_free(engine->blocks[i]);
     pl_free(engine->blocks);
+    pl_timelines_free(&engine->timelines);
 }
 
 static int ensure_block(struct pl_engine *engine, uint32_t index)

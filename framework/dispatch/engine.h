@@ -42,6 +42,7 @@ struct pl_engine_settings {
     size_t turn_bytes; /* 0: no bound in bytes */
     bool is_balancing; /* a new connection goes to the loop that has the fewest */
     uint32_t slots_max;
+    uint32_t timeline_entries; /* changes of role that are kept of each thread; 0: none */
     const struct pl_model_ops *model;
     struct pl_model_settings model_settings;
 };
@@ -62,7 +63,8 @@ struct pl_engine {
     /* Written in setup, read by any thread. */
     struct pl_stats_block **blocks; /* owned; a block per thread, kept beyond the thread */
     uint32_t blocks_count;
-    struct pl_thread control; /* for turns run by the control thread */
+    struct pl_timelines timelines; /* of the model's threads, kept beyond them */
+    struct pl_thread control;      /* for turns run by the control thread */
 
     _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
 };

@@ -99,7 +99,8 @@ static void wake_someone(struct leader_followers *lf, struct pl_thread *by)
 {
     if (lf->promotion == PL_PROMOTION_KERNEL)
         pl_waker_wake(lf->base.engine->shards[0].waker_fd);
-    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_exchange(&lf->is_leader_asleep, false))
+    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_load(&lf->is_leader_asleep) &&
+             atomic_exchange(&lf->is_leader_asleep, false))
         pl_waker_wake(lf->base.engine->shards[0].waker_fd);
 }
 
@@ -132,8 +133,9 @@ static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread 
     if (slot == NULL)
         return NULL;
     look_at_kernel(lf, thread);
-    if (lf->promotion == PL_PROMOTION_ALWAYS ? is_someone_needed(lf)
-                                             : pl_ready_ring_count(ring) > 0)
+    if (pl_ready_ring_count(ring) > 0)
+        wake_someone(lf, thread); /* the leader too: it may be the only one who is free */
+    else if (lf->promotion == PL_PROMOTION_ALWAYS && is_someone_needed(lf))
         (void)pl_thread_set_wake_one(&lf->set, thread);
     return slot;
 }
@@ -143,12 +145,15 @@ static void promote_new_leader(struct leader_followers *lf, struct pl_thread *th
 {
     uint32_t left = pl_ready_ring_count(&lf->base.engine->ring);
 
+    /* Its turn will say so too, but then the new leader may have come first. */
+    if (thread->timeline != NULL)
+        pl_thread_set_role(thread, PL_ROLE_PROCESSING);
     leave_leadership(lf);
     if (lf->promotion == PL_PROMOTION_ALWAYS || left > 0) {
         PL_COUNT(thread->stats, promotions);
         (void)pl_thread_set_wake_one(&lf->set, thread);
     }
-    /* Also then: whoever wakes may find the ring's last, and nobody leads while both are stuck. */
+    /* Also when somebody was woken: that one takes from the ring, and then nobody may lead. */
     pl_deputy_stir(&lf->deputy);
 }
 

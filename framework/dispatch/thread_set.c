@@ -41,7 +41,9 @@ int pl_thread_set_init(struct pl_thread_set *set, struct pl_engine *engine, cons
         thread->index = i;
         snprintf(thread->name, sizeof(thread->name), "%s-%u", name, i);
         (void)sem_init(&thread->wake, 0, 0);
-        if (pl_engine_prepare_thread(engine, thread, first_block + i) < 0)
+        if (pl_engine_prepare_thread(engine, thread, first_block + i) < 0 ||
+            pl_timelines_add(&engine->timelines, thread->name, engine->settings.timeline_entries,
+                             &thread->timeline) < 0)
             goto free_threads;
     }
     return 0;

@@ -16,7 +16,7 @@
 enum pl_piece {
     PL_PIECE_BYTES,    /* data[read .. write) */
     PL_PIECE_BORROWED, /* constant bytes that outlive the server */
-    PL_PIECE_FILE,     /* a range of an open file; the piece owns the descriptor */
+    PL_PIECE_FILE,     /* a range of an open file */
 };
 
 struct pl_borrowed_piece {
@@ -25,9 +25,11 @@ struct pl_borrowed_piece {
 };
 
 struct pl_file_piece {
-    int fd; /* owned */
+    int fd; /* owned, unless it is shared */
     off_t offset;
     size_t length;
+    void (*release)(void *context); /* lets go of a shared descriptor; NULL: it is owned */
+    void *context;
 };
 
 struct pl_buffer {

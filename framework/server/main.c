@@ -78,7 +78,8 @@ static void print_help(const struct pl_app *app)
            "      --version        print version and built-in features and end\n"
            "  -h, --help           print this and end\n"
            "\n"
-           "Signals: TERM, INT stop gracefully (twice: at once); USR1 logs the statistics.\n");
+           "Signals: TERM, INT stop gracefully (twice: at once); USR1 logs the statistics,\n"
+           "and writes the timeline where it is on.\n");
 }
 
 static void print_version(const struct pl_app *app)
@@ -185,6 +186,12 @@ static void log_stats(struct pl_server *server)
     (void)!write(STDERR_FILENO, text, (size_t)length);
 }
 
+static void report(struct pl_server *server)
+{
+    log_stats(server);
+    pl_server_write_timeline(server);
+}
+
 /* A second TERM or INT while the drain is under way ends it. */
 static void *hurry_on_signal(void *argument)
 {
@@ -199,7 +206,7 @@ static void *hurry_on_signal(void *argument)
             return NULL;
         }
         if (signal == SIGUSR1)
-            log_stats(server);
+            report(server);
         if (signal == SIGUSR2 && atomic_load(&server->is_hurried))
             return NULL;
     }
@@ -226,7 +233,7 @@ static int serve(struct pl_server *server)
         int signal = pl_signals_next(server->signals);
 
         if (signal == SIGUSR1) {
-            log_stats(server);
+            report(server);
         } else if (signal == SIGTERM || signal == SIGINT) {
             PL_LOG(PL_LOG_INFO, "stopping");
             break;

@@ -142,6 +142,7 @@ static int open_engine(struct pl_server *server, const char *name,
         .turn_ns = dispatch->turn.time_us * 1000,
         .turn_bytes = dispatch->turn.bytes,
         .is_balancing = dispatch->is_balancing,
+        .timeline_entries = server->settings.timeline.entries,
         .slots_max =
             server->quota.max + SLOTS_RESERVED + loop_slots + pl_server_upstream_slots(server),
         .model = model,
@@ -498,6 +499,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
         if (server->app.stop != NULL)
             server->app.stop(server, server->app.context);
     }
+    pl_server_write_timeline(server);
     pl_log_thread_end();
     if (left == 0)
         pl_log_writer_stop();

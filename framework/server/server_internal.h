@@ -61,6 +61,10 @@ PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *
 PL_MUST_CHECK int pl_server_check_services(struct pl_server *server, struct pl_error *error);
 PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
 
+/* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
+ * wrong; see server_timeline.c. Thread: any. */
+void pl_server_write_timeline(struct pl_server *server);
+
 /* ---- server_upstreams.c; thread: control -------------------------------------------------------
  */
 

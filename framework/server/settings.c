@@ -276,6 +276,11 @@ static const struct pl_setting root_rows[] = {
       .item_bytes = sizeof(struct pl_upstream_settings),
       .rows = pl_settings_upstream_rows,
       .help = "The machines behind this server, for applications that ask them." },
+    { .name = "timeline",
+      .type = PL_SETTING_GROUP,
+      .offset = offsetof(struct pl_settings, timeline),
+      .rows = pl_settings_timeline_rows,
+      .help = "What each thread did when, for `paceline-bench timeline`." },
     { .name = NULL },
 };
 
@@ -443,5 +448,7 @@ int pl_settings_check(const struct pl_settings *settings, const struct pl_settin
         if (err == 0)
             err = check_name(services, i, source, error);
     }
+    if (err == 0)
+        err = pl_settings_check_timeline(&settings->timeline, source, error);
     return err < 0 ? err : pl_settings_check_upstreams(settings, source, error);
 }

@@ -63,11 +63,17 @@ struct pl_log_settings {
     int format;
 };
 
+struct pl_timeline_settings {
+    uint32_t entries;
+    char *file;
+};
+
 struct pl_settings {
     struct pl_dispatch_settings dispatch;
     struct pl_limits_settings limits;
     struct pl_timeouts_settings timeouts;
     struct pl_log_settings log;
+    struct pl_timeline_settings timeline;
     struct pl_setting_list services;
     struct pl_setting_list upstreams;
     _Alignas(16) unsigned char app[PL_APP_SETTINGS_BYTES_MAX]; /* the application's own struct */
@@ -80,7 +86,7 @@ struct pl_settings_schema {
     const char *protocol_words[16];
     struct pl_setting dispatch_rows[12];
     struct pl_setting service_rows[16];
-    struct pl_setting rows[8];
+    struct pl_setting rows[9];
 };
 
 /* `modules` is borrowed. */
@@ -101,6 +107,11 @@ void pl_settings_name_place(struct pl_setting_place place, const char *source, c
 extern const struct pl_setting pl_settings_upstream_rows[];
 PL_MUST_CHECK int pl_settings_check_upstreams(const struct pl_settings *settings,
                                               const char *source, struct pl_error *error);
+
+/* server_timeline.c */
+extern const struct pl_setting pl_settings_timeline_rows[];
+PL_MUST_CHECK int pl_settings_check_timeline(const struct pl_timeline_settings *timeline,
+                                             const char *source, struct pl_error *error);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,

@@ -4,13 +4,12 @@
  * that neither `..` nor a symbolic link leads out; O_NONBLOCK keeps a FIFO from holding a thread.
  */
 #include "http_exchange.h"
+#include "http_file_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -43,7 +42,7 @@ static const struct {
     { "zip", "application/zip" },
 };
 
-static const char *type_of(const char *path)
+const char *http_file_type(const char *path)
 {
     const char *dot = strrchr(path, '.');
 
@@ -57,7 +56,7 @@ static const char *type_of(const char *path)
 /* EAGAIN is a rename that met the look-up, soon over, or another's lease, which is not. */
 #define OPEN_TRIES 16
 
-static int open_beneath(int root_fd, const char *path)
+int http_open_beneath(int root_fd, const char *path)
 {
     const struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                                   .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
@@ -80,7 +79,7 @@ int http_open_root(const char *path, struct pl_error *error)
         return pl_error_set(error, errno == ENOENT ? EX_NOINPUT : EX_NOPERM, -errno,
                             "http.root: cannot open directory '%s': %s", path,
                             strerror_r(errno, reason, sizeof(reason)));
-    probe = open_beneath(fd, ".");
+    probe = http_open_beneath(fd, ".");
     if (probe == -ENOSYS || probe == -EPERM) {
         (void)close(fd);
         return pl_error_set(error, EX_UNAVAILABLE, probe,
@@ -109,47 +108,60 @@ static int status_of_errno(int err)
     }
 }
 
-static void reply_file(struct pl_http_exchange *exchange, const char *path, int fd, off_t size)
+static int append_body(struct pl_output *output, const struct http_file *file)
+{
+    size_t length = (size_t)file->size;
+
+    if (file->cached == NULL)
+        return pl_output_append_file(output, file->fd, 0, length);
+    return pl_output_append_file_shared(output, file->fd, 0, length, http_cached_file_release,
+                                        file->cached);
+}
+
+static void reply_file(struct pl_http_exchange *exchange, struct http_file *file)
 {
     exchange->status = 200;
-    if (http_begin_reply(exchange, exchange->conn, type_of(path), (uint64_t)size) < 0) {
+    if (http_begin_reply(exchange, exchange->conn, file->type, (uint64_t)file->size) < 0) {
         exchange->lacks_memory = true;
-        (void)close(fd);
+        http_file_close(file);
         return;
     }
-    if (exchange->is_head_method || size == 0) {
-        (void)close(fd);
+    if (exchange->is_head_method) {
+        http_file_close(file);
         return;
     }
-    if (pl_output_append_file(exchange->output, fd, 0, (size_t)size) < 0)
+    if (append_body(exchange->output, file) < 0)
         exchange->is_broken = true;
 }
 
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
 {
+    static const char index[] = "index.html";
     char name[4200];
-    struct stat status;
-    int fd;
+    size_t length;
+    struct http_file file;
+    int err;
 
     while (path.length > 0 && *path.bytes == '/') {
         path.bytes++;
         path.length--;
     }
-    if (path.length + sizeof("index.html") > sizeof(name)) {
+    if (path.length + sizeof(index) > sizeof(name)) {
         http_reply_status(exchange, 404);
         return;
     }
-    snprintf(name, sizeof(name), "%.*s%s", (int)path.length, path.bytes,
-             path.length == 0 || path.bytes[path.length - 1] == '/' ? "index.html" : "");
-    fd = open_beneath(exchange->service->root_fd, name);
-    if (fd < 0) {
-        http_reply_status(exchange, status_of_errno(fd));
-        return;
+    memcpy(name, path.bytes, path.length);
+    length = path.length;
+    if (length == 0 || name[length - 1] == '/') {
+        memcpy(name + length, index, sizeof(index) - 1);
+        length += sizeof(index) - 1;
     }
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-        (void)close(fd);
-        http_reply_status(exchange, 404);
-        return;
-    }
-    reply_file(exchange, name, fd, status.st_size);
+    name[length] = '\0';
+    err = http_file_cache_open(exchange->service->files,
+                               (struct pl_view){ .bytes = name, .length = length },
+                               pl_conn_now_ms(exchange->conn), &file);
+    if (err < 0)
+        http_reply_status(exchange, status_of_errno(err));
+    else
+        reply_file(exchange, &file);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings and the application's bindings → the routes and the root of a service. */
 #include "http_encode.h"
+#include "http_file_cache.h"
 #include "http_parse.h"
 #include "http_service.h"
 
@@ -132,10 +133,24 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
     return 0;
 }
 
+static int open_files(struct http_service *service, const struct http_settings *settings,
+                      struct pl_error *error)
+{
+    service->root_fd = http_open_root(settings->root, error);
+    if (service->root_fd < 0)
+        return service->root_fd;
+    service->files = http_file_cache_new(service->root_fd, settings->open_files_max,
+                                         settings->open_files_valid_us / 1000);
+    if (service->files == NULL)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory for open files");
+    return 0;
+}
+
 void http_service_close(void *data)
 {
     struct http_service *service = data;
 
+    http_file_cache_free(service->files);
     if (service->root_fd >= 0)
         (void)close(service->root_fd);
     for (size_t i = 0; i < service->routes_count; i++)
@@ -159,10 +174,8 @@ int http_service_open(const void *data, const struct pl_binding *bindings, size_
         err = add_binding(service, &bindings[i], error);
     if (err == 0)
         err = add_fixed(service, &settings->routes, error);
-    if (err == 0 && settings->root != NULL) {
-        service->root_fd = http_open_root(settings->root, error);
-        err = service->root_fd < 0 ? service->root_fd : 0;
-    }
+    if (err == 0 && settings->root != NULL)
+        err = open_files(service, settings, error);
     if (err < 0) {
         http_service_close(service);
         return err;

@@ -8,6 +8,8 @@
 
 struct http_settings {
     char *root;
+    uint32_t open_files_max;
+    int64_t open_files_valid_us;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
     struct pl_setting_list routes; /* of struct http_route_settings */
@@ -43,7 +45,8 @@ struct http_route {
 struct http_service {
     struct http_route routes[PL_ROUTES_MAX];
     size_t routes_count;
-    int root_fd; /* owned; -1 without a root */
+    int root_fd;                   /* owned; -1 without a root */
+    struct http_file_cache *files; /* owned; NULL without a root */
     size_t head_bytes_max;
     size_t target_bytes_max;
 };
@@ -78,6 +81,12 @@ long http_decode_path(struct pl_view path, char *decoded, size_t size);
 /* ---- http_files.c ---------------------------------------------------------------------------- */
 
 int http_open_root(const char *path, struct pl_error *error);
+
+/* A descriptor of what `path` leads to below the root, or a negative errno value. Thread: any. */
+int http_open_beneath(int root_fd, const char *path);
+
+/* The Content-Type that the path's ending stands for; constant. */
+const char *http_file_type(const char *path);
 
 /* Answers GET and HEAD with a regular file below the root. `path` is decoded. */
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path);

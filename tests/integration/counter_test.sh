@@ -4,8 +4,10 @@
 # every model; what a client sees when the Redis goes and comes back.
 . "$(dirname "${BASH_SOURCE[0]}")/../support/script.sh"
 
-models=(leader_followers half_sync_half_async reactor proactor)
-loads=(leader_followers:4 half_sync_half_async:4 reactor:4 reactor:0 proactor:4)
+models=(leader_followers half_sync_half_async reactor proactor per_core)
+loads=(leader_followers:4 half_sync_half_async:4 reactor:4 reactor:0 proactor:4 per_core:2)
+# A handler that leases on a loop stops it: only pools are loaded with those.
+blocking_loads=(leader_followers:4 half_sync_half_async:4 reactor:4 proactor:4)
 
 free_port() {
     python3 -c 'import socket
@@ -127,23 +129,26 @@ counts_in_redis() {
 }
 for load in "${loads[@]}"; do
     expect "$load: every visit counts once, event-driven" counts_in_redis "$load" /count
-    [ "$load" = reactor:0 ] ||
-        expect "$load: every visit counts once, blocking" counts_in_redis "$load" /blocking
+done
+for load in "${blocking_loads[@]}"; do
+    expect "$load: every visit counts once, blocking" counts_in_redis "$load" /blocking
 done
 
 blocks_on_a_loop() {
-    start_over_redis loop --model reactor --threads 0 &&
-        [ "$(get '/blocking?loop')" = 1 ] &&
+    local log=$scratch/loop-$1.log
+    start_over_redis "loop-$1" --model "$1" --threads "$2" &&
+        [ "$(get "/blocking?loop-$1")" = 1 ] &&
         kill -USR1 "$counter_pid" &&
         { for _ in $(seq 100); do
-            grep -q '"blocking_on_loop":1' "$scratch/loop.log" && break
+            grep -q '"blocking_on_loop":1' "$log" && break
             sleep 0.05
         done; } &&
-        grep -q '"blocking_on_loop":1' "$scratch/loop.log" &&
-        grep -q 'handler /blocking leases a connection on thread' "$scratch/loop.log" &&
+        grep -q '"blocking_on_loop":1' "$log" &&
+        grep -q 'handler /blocking leases a connection on thread' "$log" &&
         end_counter
 }
-expect 'a lease on the loop of a reactor works, is counted and named' blocks_on_a_loop
+expect 'a lease on the loop of a reactor works, is counted and named' blocks_on_a_loop reactor 0
+expect 'a lease on a loop of per_core works, is counted and named' blocks_on_a_loop per_core 2
 
 goes_and_comes_back() {
     start_over_redis gone || return 1

@@ -6,9 +6,11 @@
 
 load() {
     local model=$1 arming=$2 threads=$3 name counted served
-    name=$model.$arming.$threads
+    shift 3
+    name=$model.$arming.$threads$*
+    name=${name//[ =]/.}
     start_server "$name" "$build/apps/hello" --model "$model" --threads "$threads" \
-        --set "dispatch.arming=$arming" --set 'services.0.listen=[127.0.0.1:0]' || return 1
+        --set "dispatch.arming=$arming" --set 'services.0.listen=[127.0.0.1:0]' "$@" || return 1
     local pid=$server_pid
     wrk -t1 -c64 -d2 "http://127.0.0.1:$(port_of "$name")/" >"$scratch/wrk.txt" || return 1
     cat "$scratch/wrk.txt"
@@ -32,7 +34,13 @@ for arming in oneshot edge; do
         expect "$model, $arming" load "$model" "$arming" 8
     done
     expect "reactor without workers, $arming" load reactor "$arming" 0
+    expect "per_core, $arming" load per_core "$arming" 2
 done
+expect 'leader_followers that always promotes' load leader_followers oneshot 8 \
+    --set dispatch.promotion=always
+expect 'leader_followers that wait in the kernel' load leader_followers edge 8 \
+    --set dispatch.promotion=kernel
+expect 'proactor that runs no handler in passing' load proactor edge 8 --set dispatch.inline=false
 # The arming as the kernel sees it: one-shot costs an epoll_ctl per request, edge none.
 epoll_ctls() {
     strace -f -c -e trace=epoll_ctl -o "$scratch/strace.txt" "$build/apps/hello" --threads 2 \

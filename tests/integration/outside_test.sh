@@ -41,7 +41,7 @@ serves() {
         wrk -t1 -c16 -d1 "http://127.0.0.1:$(port_of "$1")/" >"$scratch/wrk.txt" &&
         ! grep -E 'Socket errors|Non-2xx' "$scratch/wrk.txt"
 }
-for model in leader_followers half_sync_half_async reactor proactor; do
+for model in leader_followers half_sync_half_async reactor proactor per_core; do
     expect "it serves under $model without an error" serves "$model"
 done
 

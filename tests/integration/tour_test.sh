@@ -10,9 +10,9 @@ table() {
         grep -qE "^$model +8 +[0-9]+ +[0-9.]+(us|ms) +[0-9.]+(us|ms|s) +[0-9.]+ +[0-9]+$" \
             "$scratch/tour.txt" || return 1
     done
-    grep -qE '^reactor +0 ' "$scratch/tour.txt"
+    grep -qE "^per_core +$(nproc) " "$scratch/tour.txt" && grep -qE '^reactor +0 ' "$scratch/tour.txt"
 }
-expect 'the table has a row for every model and one for the reactor alone' table
+expect 'the table has a row for every model, one for a loop per CPU and one for the reactor alone' table
 
 wait_for() {
     for _ in $(seq 1200); do

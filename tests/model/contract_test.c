@@ -75,10 +75,11 @@ static int run(const struct combination *combination, const struct CMUnitTest *c
 
 int main(int argc, char **argv)
 {
-    static const struct case_group *const groups[] = { &contract_requests, &contract_completions,
-                                                       &contract_ends,     &contract_pressure,
-                                                       &contract_events,   &contract_limits,
-                                                       &contract_drain,    NULL };
+    static const struct case_group *const groups[] = {
+        &contract_requests, &contract_completions, &contract_ends,
+        &contract_pressure, &contract_events,      &contract_limits,
+        &contract_dispatch, &contract_drain,       NULL
+    };
     size_t count;
     struct CMUnitTest *cases = case_groups_join(groups, &count);
     int failed = 0;

@@ -113,7 +113,7 @@ static void obey(struct backend *backend, struct backend_conn *conn, char *line)
         text = read_number(text, &number);
         answer(conn, text, "\n");
         snprintf(conn->late, sizeof(conn->late), "late\n");
-        conn->late_ms = after_ms(number);
+        conn->late_ms = number == 0 ? client_now_ms() : after_ms(number); /* 0: with the reply */
     } else if (strcmp(line, "long") == 0) {
         (void)read_number(text, &number);
         for (long i = 0; i < number && conn->output_bytes < sizeof(conn->output); i++)

@@ -115,11 +115,15 @@ contract_combinations() {
     done
 }
 
-all_combinations=('leader_followers oneshot 4' 'half_sync_half_async oneshot 3' 'reactor oneshot 3'
-    'proactor oneshot 3' 'reactor oneshot 0' 'leader_followers edge 4' 'half_sync_half_async edge 3'
-    'reactor edge 3' 'proactor edge 3' 'reactor edge 0' 'leader_followers oneshot 1')
+# Behind the model: +always and +kernel are promotions, +handed runs no handler in passing.
+all_combinations=('leader_followers oneshot 4' 'leader_followers edge 4' 'leader_followers edge 1'
+    'leader_followers+always oneshot 4' 'leader_followers+always edge 4'
+    'leader_followers+kernel oneshot 4' 'leader_followers+kernel edge 4'
+    'half_sync_half_async oneshot 3' 'half_sync_half_async+handed edge 3'
+    'reactor+handed oneshot 3' 'reactor edge 3' 'reactor oneshot 0' 'reactor edge 0'
+    'proactor oneshot 3' 'proactor+handed edge 3' 'per_core oneshot 3' 'per_core edge 2')
 short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' 'reactor edge 3'
-    'proactor oneshot 3')
+    'proactor oneshot 3' 'per_core edge 2')
 
 test_units() {
     local programs
@@ -223,8 +227,8 @@ fairness() {
 check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
-        'whole servers' 30 'commands, documents, an application outside the tree' 50 \
-        'conformance, two models' 15 \
+        'whole servers' 30 'commands, documents, an application outside the tree' 90 \
+        'conformance, three models' 15 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
@@ -243,8 +247,9 @@ check() {
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
-        docs_names_test.sh configuration_test.sh claims_test.sh install_test.sh bench_test.sh
-    suite 'conformance, two models' test_conform_short
+        docs_names_test.sh configuration_test.sh claims_test.sh timeline_test.sh install_test.sh \
+        bench_test.sh
+    suite 'conformance, three models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1

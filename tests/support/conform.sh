@@ -6,11 +6,12 @@
 conform_packages=(nginx-light)
 conform_build=build
 
-# model threads arming
+# model threads arming; behind the model `+always` or `+kernel`, the promotion
 conform_all=('leader_followers 8 oneshot' 'leader_followers 8 edge' 'half_sync_half_async 8 oneshot'
     'half_sync_half_async 8 edge' 'reactor 8 oneshot' 'reactor 8 edge' 'reactor 0 oneshot'
-    'reactor 0 edge' 'proactor 8 oneshot' 'proactor 8 edge')
-conform_short=('leader_followers 8 edge' 'proactor 8 oneshot')
+    'reactor 0 edge' 'proactor 8 oneshot' 'proactor 8 edge' 'per_core 2 oneshot' 'per_core 2 edge'
+    'leader_followers+always 8 oneshot' 'leader_followers+kernel 8 edge')
+conform_short=('leader_followers 8 edge' 'proactor 8 oneshot' 'per_core 2 edge')
 
 # "passed total" of one level in a result.
 conform_tally() {
@@ -36,7 +37,7 @@ conform_suite() {
 
 # conform_row NAME THREADS ARMING [LINE]: a row of the table from the results of one server.
 conform_row() {
-    printf '%-22s %7s %-8s %9s %9s %9s %9s %9s %10s\n' "$1" "$2" "$3" \
+    printf '%-23s %7s %-8s %9s %9s %9s %9s %9s %10s\n' "$1" "$2" "$3" \
         "$(conform_cell must "$scratch/whole.json")" "$(conform_cell must "$scratch/behind.json")" \
         "$(conform_cell must "$scratch/split.json")" \
         "$(conform_cell should "$scratch/whole.json")" \
@@ -53,10 +54,11 @@ conform_count() {
 }
 
 conform_model() {
-    local model=$1 threads=$2 arming=$3 web code=0
+    local name=$1 threads=$2 arming=$3 model=${1%+*} promotion=adaptive web code=0
+    [ "$model" = "$name" ] || promotion=${name#*+}
     rm -f "$scratch/echo.sock"
     cat >"$scratch/conform.yaml" <<YAML
-dispatch: { model: $model, threads: $threads, arming: $arming }
+dispatch: { model: $model, threads: $threads, arming: $arming, promotion: $promotion }
 services:
   - { name: web, protocol: http, listen: [ "127.0.0.1:0" ], http: { root: www } }
   - name: echo
@@ -71,7 +73,7 @@ YAML
     conform_suite "$scratch/line.json" line --target "127.0.0.1:$(port_in_log 2)" \
         --udp "127.0.0.1:$(port_in_log 3)" --unix "$scratch/echo.sock" || code=1
     stop_server
-    conform_row "$model" "$threads" "$arming" "$(conform_cell must "$scratch/line.json")"
+    conform_row "$name" "$threads" "$arming" "$(conform_cell must "$scratch/line.json")"
     conform_count "$scratch/whole.json" "$scratch/behind.json" "$scratch/split.json" \
         "$scratch/line.json"
     return "$code"
@@ -121,7 +123,7 @@ conform_nginx() {
 }
 
 conform_table() {
-    printf '\n%-22s %7s %-8s %9s %9s %9s %9s %9s %10s\n' server threads arming musts behind split \
+    printf '\n%-23s %7s %-8s %9s %9s %9s %9s %9s %10s\n' server threads arming musts behind split \
         shoulds strict 'line musts'
     cat "$scratch/conform.txt"
     cat <<'TEXT'

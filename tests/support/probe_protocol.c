@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe_protocol.h"
 
+#include <paceline/blocking.h>
 #include <paceline/job.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,8 @@ struct job_state {
     bool is_broken;
 };
 
-#define GATE_MS_MAX 60000
+#define GATE_MS_MAX     60000
+#define PROBE_SPINS_MAX 20000000
 
 enum { MAIL_REPLY = PL_MAIL_JOB + 1 };
 
@@ -233,6 +236,22 @@ static const char *after_number(char *text, long *ret_number)
     return *end == ' ' ? end + 1 : end;
 }
 
+/* Under the note of quick commands. */
+static enum pl_next block_in_quick(struct pl_conn *conn, char *text)
+{
+    bool is_said = strncmp(text, "section ", 8) == 0;
+    const char *rest;
+    long number;
+
+    rest = after_number(text + (is_said ? 8 : 6), &number);
+    if (is_said)
+        pl_blocking_begin();
+    block(pl_conn_service_data(conn), number);
+    if (is_said)
+        pl_blocking_end();
+    return reply(conn, rest);
+}
+
 static enum pl_next hold(struct probe *probe, struct pl_conn *conn, const char *text)
 {
     pthread_mutex_lock(&probe->lock);
@@ -242,6 +261,27 @@ static enum pl_next hold(struct probe *probe, struct pl_conn *conn, const char *
     pthread_mutex_unlock(&probe->lock);
     atomic_fetch_add(&probe->held, 1);
     return await(conn);
+}
+
+static enum pl_next who(struct pl_conn *conn)
+{
+    char name[16];
+
+    if (pthread_getname_np(pthread_self(), name, sizeof(name)) != 0)
+        return PL_CLOSE;
+    return reply(conn, name);
+}
+
+/* The command stays where it is: each turn finds it again. Bounded: a test that has failed does not
+ * open the gate. */
+static enum pl_next spin(struct pl_conn *conn, const char *text, size_t unit_bytes)
+{
+    struct probe *probe = pl_conn_service_data(conn);
+
+    if (!atomic_load(&probe->is_gate_open) && atomic_fetch_add(&probe->spins, 1) < PROBE_SPINS_MAX)
+        return PL_AGAIN;
+    pl_conn_consume(conn, unit_bytes);
+    return reply(conn, text);
 }
 
 /* Runs one command; the unit is consumed except by `job`, which takes it along. */
@@ -269,6 +309,8 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
         *(struct job_state *)pl_job_state(job) = (struct job_state){ .probe = probe, .ms = number };
         return await(conn);
     }
+    if (strncmp(text, "spin ", 5) == 0)
+        return spin(conn, text + 5, unit_bytes);
     pl_conn_consume(conn, unit_bytes);
     atomic_fetch_add(&probe->commands, 1);
     if (strncmp(text, "echo ", 5) == 0)
@@ -278,6 +320,10 @@ static enum pl_next command(struct pl_conn *conn, char *text, size_t unit_bytes)
         block(probe, number);
         return reply(conn, rest);
     }
+    if (strcmp(text, "who") == 0)
+        return who(conn);
+    if (strncmp(text, "stall ", 6) == 0 || strncmp(text, "section ", 8) == 0)
+        return block_in_quick(conn, text);
     if (strncmp(text, "later ", 6) == 0) {
         rest = after_number(text + 6, &number);
         start_poster(probe, conn, number, rest, false);

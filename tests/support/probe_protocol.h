@@ -4,12 +4,17 @@
  *
  *     echo TEXT        TEXT
  *     sleep MS TEXT    TEXT, after blocking the thread unsaid
+ *     section MS TEXT  TEXT, after blocking the thread in a section that says so
  *     job MS TEXT      TEXT, from a job that blocks
- *                      with -1 for MS both block until the test calls probe_open_gate()
+ *                      with -1 for MS these block until the test calls probe_open_gate()
  *     later MS TEXT    TEXT, posted by another thread after MS
  *     before TEXT      TEXT, posted by another thread before the connection is parked
  *     hold TEXT        TEXT, when the test calls probe_release()
  *     big N            N bytes of 'x'
+ *     who              the name of the thread that runs it
+ *     stall MS TEXT    TEXT, after blocking unsaid in a handler that was quick before
+ *     section MS TEXT  TEXT, the same after saying that it blocks
+ *     spin TEXT        TEXT, after turns without end until the test calls probe_open_gate()
  *     close TEXT       TEXT, then the connection ends
  *     fail             the connection ends
  */
@@ -29,6 +34,7 @@ struct probe {
     _Atomic uint32_t timeouts, shutdowns, refusals;
     _Atomic uint32_t held;    /* connections that wait for probe_release() */
     _Atomic uint32_t blocked; /* threads that came to the gate */
+    _Atomic uint32_t spins;   /* turns of connections that never wait */
     _Atomic bool is_gate_open;
     _Atomic uint32_t posters; /* threads of `later` still on their way */
     _Atomic uint32_t stale;   /* posts that came too late */

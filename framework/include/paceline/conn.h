@@ -99,6 +99,7 @@ PL_API void pl_conn_linger(struct pl_conn *conn);
 struct pl_handler_note {
     const char *name; /* borrowed; lives as long as the server */
     _Atomic bool is_named;
+    _Atomic bool has_blocked;    /* the framework's: in a section that said so, at least once */
     _Atomic uint32_t average_ns; /* the framework's; 0: it has never run */
 };
 /*

@@ -60,6 +60,9 @@
 /* A listener that ran out of descriptors tries again after this long. */
 #define PL_ACCEPT_RETRY_MS 100
 
+/* Changes of role that are kept of one thread, 8 bytes each: seconds of a busy one. */
+#define PL_TIMELINE_ENTRIES_MAX 65536
+
 /* The window over which `limits.rate_min` is averaged. */
 #define PL_RATE_WINDOW_MS 10000
 

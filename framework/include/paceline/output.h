@@ -26,6 +26,17 @@ PL_MUST_CHECK PL_API int pl_output_append_borrowed(struct pl_output *output, con
 /* Takes over the descriptor, also when it fails. */
 PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd, off_t offset,
                                                size_t length);
+/*
+ * Shares the descriptor: `release` is called once when the range was sent or dropped, also when
+ * this fails.
+ *
+ * Owner:  whoever `release` tells; the descriptor stays open and its file offset is not used.
+ * Thread: holder; `release` runs on whichever thread holds the output then, under no lock.
+ */
+typedef void pl_output_release(void *context);
+PL_MUST_CHECK PL_API int pl_output_append_file_shared(struct pl_output *output, int fd,
+                                                      off_t offset, size_t length,
+                                                      pl_output_release *release, void *context);
 /* Room for `length` contiguous bytes (at most 16 KiB) to be written in place, or NULL; then
  * pl_output_commit() with what was written. */
 PL_MUST_CHECK PL_API char *pl_output_reserve(struct pl_output *output, size_t length);

@@ -35,10 +35,11 @@ static void in_folder(char *path, size_t size, const char *name)
     snprintf(path, size, "%s/%s", server_rig_folder(&web.rig), name);
 }
 
-static void start_with_files(void)
+/* `set`: one more setting, or NULL. */
+static void start_with_files_and(const char *set)
 {
     char root[128], path[256];
-    const char *const sets[] = { root, NULL };
+    const char *const sets[] = { root, set, NULL };
 
     in_folder(path, sizeof(path), "root");
     assert_int_equal(mkdir(path, 0755), 0);
@@ -63,6 +64,22 @@ static void start_with_files(void)
     assert_int_equal(symlink("dir/index.html", path), 0);
     snprintf(root, sizeof(root), "services.0.http.root=%s/root", server_rig_folder(&web.rig));
     web_start(sets);
+}
+
+static void start_with_files(void)
+{
+    start_with_files_and(NULL);
+}
+
+/* The name leads to another file from here on, whole at any time. */
+static void replace_css(const char *text)
+{
+    char path[256], fresh[256];
+
+    write_file("root/fresh", text, strlen(text));
+    in_folder(fresh, sizeof(fresh), "root/fresh");
+    in_folder(path, sizeof(path), "root/a.css");
+    assert_int_equal(rename(fresh, path), 0);
 }
 
 static void files_below_the_root_are_served_and_no_others(void **state)
@@ -179,6 +196,74 @@ static void file_that_shrinks_while_it_is_served_cuts_the_connection(void **stat
     web_stop();
 }
 
+static void replaced_file_is_seen_at_once_if_asked(void **state)
+{
+    static const char *const settings[] = { "services.0.http.open_files_valid=0s",
+                                            "services.0.http.open_files=0" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        int fd;
+
+        start_with_files_and(settings[i]);
+        fd = client_connect(web.rig.port);
+        web_get(fd, "/a.css", 200, "css\n");
+        replace_css("another\n");
+        web_get(fd, "/a.css", 200, "another\n");
+        client_close(fd);
+        web_stop();
+    }
+}
+
+static void replaced_file_is_seen_in_time(void **state)
+{
+    int64_t until;
+    struct reply reply;
+    int fd;
+
+    (void)state;
+    start_with_files_and("services.0.http.open_files_valid=20ms");
+    fd = client_connect(web.rig.port);
+    web_get(fd, "/a.css", 200, "css\n");
+    replace_css("another\n");
+    until = client_now_ms() + CLIENT_DEADLINE_MS;
+    do {
+        assert_true(client_now_ms() < until);
+        client_say(fd, "GET /a.css HTTP/1.1\r\nHost: a\r\n\r\n");
+        reply_read(fd, &reply, false);
+        assert_int_equal(reply.status, 200);
+    } while (reply.length == 4);
+    assert_memory_equal(reply.body, "another\n", 8);
+    client_close(fd);
+    web_stop();
+}
+
+/* More clients read it than it has descriptors; some of them leave before its end. */
+static void file_that_is_sent_outlives_its_place_among_the_open_ones(void **state)
+{
+    struct reply reply;
+    int fds[4];
+
+    (void)state;
+    start_with_files_and("services.0.http.open_files=1");
+    for (int i = 0; i < 4; i++) {
+        fds[i] = client_connect(web.rig.port);
+        client_say(fds[i], "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+        reply_read_head(fds[i], &reply);
+    }
+    client_close(fds[3]);
+    for (int i = 0; i < 3; i++) {
+        int other = client_connect(web.rig.port);
+
+        web_get(other, "/a.css", 200, "css\n");
+        client_close(other);
+        client_receive(fds[i], web.body, LARGE_BYTES);
+        assert_true(memcmp(web.body, large, LARGE_BYTES) == 0);
+        client_close(fds[i]);
+    }
+    web_stop();
+}
+
 /* A lease makes open() wait for its holder, for 45 seconds by default; a thread must not. */
 static void leased_file_never_holds_a_thread(void **state)
 {
@@ -258,6 +343,9 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(files_below_the_root_are_served_and_no_others),
     cmocka_unit_test(large_file_arrives_byte_for_byte),
     cmocka_unit_test(file_that_shrinks_while_it_is_served_cuts_the_connection),
+    cmocka_unit_test(replaced_file_is_seen_at_once_if_asked),
+    cmocka_unit_test(replaced_file_is_seen_in_time),
+    cmocka_unit_test(file_that_is_sent_outlives_its_place_among_the_open_ones),
     cmocka_unit_test(leased_file_never_holds_a_thread),
     cmocka_unit_test(unreadable_file_is_forbidden),
 };

@@ -2,6 +2,8 @@
 /* Two services with a dispatch of their own in one process, handlers of both using one upstream. */
 #include "relay.h"
 
+#include "model_words.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,8 +11,11 @@ static uint16_t ports[2];
 
 static void start_two_sets(const char *more)
 {
-    char text[512], services[512];
-    const char *const sets[] = { text, services, NULL };
+    const struct model_words words = model_words_of(server_current->model);
+    /* Each loop is a set: one for each service, so that the cases know where a client comes to. */
+    const uint32_t count = strcmp(words.model, "per_core") == 0 ? 1 : server_current->threads;
+    char text[512], services[512], threads[64];
+    const char *const sets[] = { text, services, threads, NULL };
 
     backend_start(&backend);
     snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]%s}]",
@@ -18,8 +23,10 @@ static void start_two_sets(const char *more)
     snprintf(services, sizeof(services),
              "services=[{name: first, protocol: http, listen: [\"127.0.0.1:0\"]}, "
              "{name: second, protocol: http, listen: [\"127.0.0.1:0\"], "
-             "dispatch: {model: %s, arming: %s, threads: %u}}]",
-             server_current->model, server_current->arming, server_current->threads);
+             "dispatch: {model: %s, promotion: %s, inline: %s, arming: %s, threads: %u}}]",
+             words.model, words.promotion, words.is_inlining ? "true" : "false",
+             server_current->arming, count);
+    snprintf(threads, sizeof(threads), "dispatch.threads=%u", count);
     start_relay(sets);
     ports[0] = rig.port;
     ports[1] = server_rig_port(&rig, 1);
@@ -116,10 +123,88 @@ static void leases_of_both_sets_share_the_pool(void **state)
     stop();
 }
 
+/* ---- the sets of one dispatch: a loop per core ------------------------------------------------
+ */
+
+#define LOOPS 3
+
+static void say_call(int fd, const char *query)
+{
+    char request[256];
+
+    snprintf(request, sizeof(request), "GET /call?%s HTTP/1.1\r\nHost: x\r\n\r\n", query);
+    client_say(fd, request);
+}
+
+/* The reply's body is a line. */
+static void read_call(int fd)
+{
+    char reply[1024] = "";
+    const char *body = NULL;
+    size_t length = 0;
+
+    while (body == NULL || strchr(body, '\n') == NULL) {
+        assert_true(length + 1 < sizeof(reply));
+        client_receive(fd, reply + length, 1);
+        reply[++length] = '\0';
+        body = strstr(reply, "\r\n\r\n");
+        body = body == NULL ? NULL : body + 4;
+    }
+    assert_memory_equal(reply, "HTTP/1.1 200 ", 13);
+}
+
+/* All at once, until each loop has had to make one of its own. */
+static void connect_each_loop(const int *fds)
+{
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+
+    while (COUNT(connects) < LOOPS && client_now_ms() < until_ms) {
+        for (size_t i = 0; i < LOOPS; i++)
+            say_call(fds[i], "delay+50+x");
+        for (size_t i = 0; i < LOOPS; i++)
+            read_call(fds[i]);
+    }
+    assert_int_equal(COUNT(connects), LOOPS);
+}
+
+static void each_loop_reuses_its_own_connection(void **state)
+{
+    char text[128];
+    const char *const sets[] = { "dispatch.threads=3", "dispatch.balance=true", text, NULL };
+    uint64_t moves;
+    int fds[LOOPS];
+
+    (void)state;
+    if (strcmp(server_current->model, "per_core") != 0)
+        skip();
+    backend_start(&backend);
+    snprintf(text, sizeof(text), "upstreams=[{name: back, servers: [\"127.0.0.1:%u\"]}]",
+             backend.port);
+    start_relay(sets);
+    for (size_t i = 0; i < LOOPS; i++) {
+        fds[i] = client_connect(rig.port);
+        say_call(fds[i], "echo+x");
+        read_call(fds[i]);
+    }
+    connect_each_loop(fds);
+    moves = COUNT(moves);
+    for (int round = 0; round < 20; round++)
+        for (size_t i = 0; i < LOOPS; i++) {
+            say_call(fds[i], "echo+x");
+            read_call(fds[i]);
+        }
+    assert_int_equal(COUNT(moves), moves);
+    assert_int_equal(COUNT(connects), LOOPS);
+    for (size_t i = 0; i < LOOPS; i++)
+        client_close(fds[i]);
+    stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_connection_moves_only_to_a_set_that_has_none),
     cmocka_unit_test(a_set_with_one_of_its_own_takes_none),
     cmocka_unit_test(the_bound_is_one_for_all_sets),
     cmocka_unit_test(leases_of_both_sets_share_the_pool),
+    cmocka_unit_test(each_loop_reuses_its_own_connection),
 };
 const struct case_group upstream_sets = CASE_GROUP(cases);

@@ -2,8 +2,13 @@
 /* Replies that come from elsewhere: posted, by a job, by a handler that blocks unsaid. */
 #include "contract.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 static void completion_from_another_thread_resumes(void **state)
 {
@@ -100,6 +105,33 @@ static void undeclared_blocking_blocks_one_thread_only(void **state)
     rig_stop(&contract.rig);
 }
 
+/* Also when its handler was quick every other time. */
+static void section_that_blocks_blocks_one_thread_only(void **state)
+{
+    int slow, quick;
+
+    (void)state;
+    if (!contract_has_pool())
+        return;
+    contract_start();
+    slow = client_connect(contract.rig.port);
+    quick = client_connect(contract.rig.port);
+    client_say(slow, "section 0 first\n");
+    client_expect(slow, "first\n");
+    client_say(quick, "echo quick\n"); /* its turn may still be measured */
+    client_expect(quick, "quick\n");
+    atomic_store(&contract.rig.probe.quick.average_ns, 1000);
+    client_say(slow, "section -1 second\n");
+    client_await(&contract.rig.probe.blocked, 1);
+    client_say(quick, "echo quick\n");
+    client_expect(quick, "quick\n");
+    probe_open_gate(&contract.rig.probe);
+    client_expect(slow, "second\n");
+    client_close(slow);
+    client_close(quick);
+    rig_stop(&contract.rig);
+}
+
 static void hang_up_while_parked_is_seen(void **state)
 {
     int fd;
@@ -190,17 +222,101 @@ static void input_while_parked_waits_its_turn(void **state)
     rig_stop(&contract.rig);
 }
 
+/* ---- blocking that no average foresees ------------------------------------------------------- */
+
+/* The first word of a file of a thread of this process, or "". */
+static void read_of_thread(const char *thread, const char *file, char word[32])
+{
+    char path[300];
+    FILE *stream;
+
+    word[0] = '\0';
+    snprintf(path, sizeof(path), "/proc/self/task/%s/%s", thread, file);
+    stream = fopen(path, "r");
+    if (stream == NULL)
+        return;
+    if (fscanf(stream, "%31s", word) != 1)
+        word[0] = '\0';
+    fclose(stream);
+}
+
+/* Asleep until it is stirred: in a futex. Where the kernel does not tell, it is not asked. */
+static bool is_deputy_awake(void)
+{
+    DIR *directory = opendir("/proc/self/task");
+    bool is_awake = false;
+    struct dirent *entry;
+
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL) {
+        char name[32], number[32];
+
+        read_of_thread(entry->d_name, "comm", name);
+        if (strcmp(name, "deputy-0") != 0)
+            continue;
+        read_of_thread(entry->d_name, "syscall", number);
+        is_awake = number[0] != '\0' && strtol(number, NULL, 10) != SYS_futex;
+    }
+    closedir(directory);
+    return is_awake;
+}
+
+static void await_sleeping_deputy(void)
+{
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+
+    while (is_deputy_awake()) {
+        if (client_now_ms() > until_ms)
+            fail_msg("the deputy does not fall asleep");
+        client_pause_ms(5);
+    }
+}
+
+/* Two events of one batch, whose handlers were quick so far and both block now: the third client
+ * is served by a thread that nobody had a reason to promote. */
+static void two_that_block_unforeseen_leave_a_leader(void **state)
+{
+    (void)state;
+    if (!contract_has_pool() || contract_has_io_thread())
+        return;
+    for (int round = 0; round < 4; round++) {
+        int slow[2], quick;
+
+        contract_start();
+        slow[0] = client_connect(contract.rig.port);
+        slow[1] = client_connect(contract.rig.port);
+        quick = client_connect(contract.rig.port);
+        client_await(&contract.rig.probe.opened, 3);
+        atomic_store(&contract.rig.probe.quick.average_ns, 1000);
+        await_sleeping_deputy();
+        client_say(slow[0], "sleep -1 slow\n");
+        client_say(slow[1], "sleep -1 slow\n");
+        client_await(&contract.rig.probe.blocked, 2);
+        client_say(quick, "echo quick\n");
+        client_expect(quick, "quick\n");
+        probe_open_gate(&contract.rig.probe);
+        client_expect(slow[0], "slow\n");
+        client_expect(slow[1], "slow\n");
+        client_close(slow[0]);
+        client_close(slow[1]);
+        client_close(quick);
+        rig_stop(&contract.rig);
+    }
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(completion_from_another_thread_resumes),
     cmocka_unit_test(completion_before_parking_is_not_lost),
     cmocka_unit_test(completion_races_with_parking),
     cmocka_unit_test(job_blocks_only_its_own_connection),
     cmocka_unit_test(undeclared_blocking_blocks_one_thread_only),
+    cmocka_unit_test(section_that_blocks_blocks_one_thread_only),
     cmocka_unit_test(hang_up_while_parked_is_seen),
     cmocka_unit_test(half_close_while_parked_still_gets_the_reply),
     cmocka_unit_test(reset_after_half_close_while_parked_is_seen),
     cmocka_unit_test(late_completion_never_reaches_the_next_guest),
     cmocka_unit_test(input_while_parked_waits_its_turn),
+    cmocka_unit_test(two_that_block_unforeseen_leave_a_leader),
 };
 
 const struct case_group contract_completions = CASE_GROUP(cases);

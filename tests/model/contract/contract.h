@@ -32,6 +32,6 @@ bool contract_has_io_thread(void);
 
 /* In the order in which they run. */
 extern const struct case_group contract_requests, contract_completions, contract_ends,
-    contract_pressure, contract_events, contract_limits, contract_drain;
+    contract_pressure, contract_events, contract_limits, contract_dispatch, contract_drain;
 
 #endif

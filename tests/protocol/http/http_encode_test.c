@@ -90,13 +90,39 @@ static void longest_head_fits_its_room(void **state)
                                     .extra = { .bytes = "" } };
 
     (void)state;
-    memset(type, 'x', sizeof(type) - 1);
-    type[sizeof(type) - 1] = '\0';
+    memset(type, 'x', sizeof(type));
     for (head.status = 200; head.status < 600; head.status++) {
         char bytes[2 * HTTP_REPLY_HEAD_BYTES];
 
         assert_true(http_encode_head(&head, bytes) <= HTTP_REPLY_HEAD_BYTES);
     }
+}
+
+/* A fixed reply stands ready in two parts; together they are what would be put together anew. */
+static void two_parts_make_the_whole_head(void **state)
+{
+    static const char *const types[] = { "text/plain; charset=utf-8", "a", "x\ty\x01z\x80", NULL };
+    static const uint64_t lengths[] = { 0, 1, 9, 10, 2048, UINT64_MAX };
+
+    (void)state;
+    for (int status = 200; status < 600; status++)
+        for (size_t i = 0; types[i] != NULL; i++)
+            for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+                const struct http_reply_head head = { .status = status,
+                                                      .type = pl_view_of(types[i]),
+                                                      .date = DATE,
+                                                      .length = lengths[k],
+                                                      .is_persistent = true,
+                                                      .minor_version = 1,
+                                                      .extra = { .bytes = "" } };
+                char whole[HTTP_REPLY_HEAD_BYTES], parts[HTTP_REPLY_HEAD_BYTES];
+                size_t length = http_encode_head(&head, whole);
+                size_t used = http_encode_status_and_date(status, DATE, parts);
+
+                used += http_encode_rest(head.type, lengths[k], parts + used);
+                assert_int_equal(used, length);
+                assert_memory_equal(parts, whole, length);
+            }
 }
 
 static void every_status_has_one_phrase(void **state)
@@ -150,6 +176,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_head_fits_its_room),
+        cmocka_unit_test(two_parts_make_the_whole_head),
         cmocka_unit_test(every_status_has_one_phrase),
         cmocka_unit_test(chunk_sizes_are_read_back),
         cmocka_unit_test(a_prepared_head_is_the_same_head),

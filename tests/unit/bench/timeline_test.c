@@ -157,13 +157,27 @@ static void an_io_thread_hands_over_to_who_leaves_idle(void **state)
     assert_arrows(*state, QUEUE("idle", "3000001"), 0);
     assert_arrows(*state, QUEUE("idle", "900000"), 0);
     assert_arrows(*state, QUEUE("processing", "1500000"), 0);
+    /* While it waits it leads, and nobody takes that over. */
+    assert_arrows(*state,
+                  "io-0 0 leader\nio-0 1000 processing\nio-0 2000 leader\n"
+                  "worker-0 0 idle\nworker-0 1500 processing\nworker-0 9000 idle\n",
+                  1);
 }
 
-static void threads_without_an_io_thread_hand_nothing_over(void **state)
+static void loops_hand_nothing_over(void **state)
 {
     assert_arrows(*state,
-                  "loop-0 0 idle\nloop-0 1000 processing\nloop-0 5000 idle\n"
-                  "loop-1 0 idle\nloop-1 2000 processing\nloop-1 5000 idle\n",
+                  "loop-0 0 leader\nloop-0 1000 processing\nloop-0 5000 leader\n"
+                  "loop-1 0 processing\nloop-1 2000 leader\nloop-1 5000 processing\n",
+                  0);
+}
+
+static void where_several_lead_nobody_hands_over(void **state)
+{
+    assert_arrows(*state,
+                  "lf-0 0 leader\nlf-0 1000 processing\nlf-0 5000 idle\n"
+                  "lf-1 0 leader\nlf-1 4000 processing\n"
+                  "lf-2 0 idle\nlf-2 2000 leader\nlf-2 5000 idle\n",
                   0);
 }
 
@@ -365,7 +379,8 @@ int main(void)
         CASE(the_arrow_goes_from_the_old_leader_to_the_new),
         CASE(leadership_is_handed_over_once),
         CASE(an_io_thread_hands_over_to_who_leaves_idle),
-        CASE(threads_without_an_io_thread_hand_nothing_over),
+        CASE(loops_hand_nothing_over),
+        CASE(where_several_lead_nobody_hands_over),
         CASE(threads_without_a_role_in_the_window_are_counted),
         CASE(an_arrow_that_leaves_the_window_is_not_drawn),
         CASE(without_a_wish_the_busiest_window_is_shown),

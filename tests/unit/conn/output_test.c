@@ -201,6 +201,45 @@ static void dropping_closes_the_files(void **state)
     assert_int_equal(count_descriptors(), f.descriptors_before);
 }
 
+static void count_release(void *context)
+{
+    ++*(int *)context;
+}
+
+static void a_shared_file_is_released_once_and_not_closed(void **state)
+{
+    struct pl_output other = { .cache = &f.cache };
+    struct pl_output_mark mark;
+    int fd = pattern_file(10), released = 0;
+
+    (void)state;
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 10, count_release, &released),
+                     0);
+    mark = pl_output_mark(&f.output);
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 5, 5, count_release, &released),
+                     0);
+    assert_int_equal(released, 0);
+    pl_output_rollback(&f.output, mark);
+    assert_int_equal(released, 1);
+    pl_output_move_all(&other, &f.output);
+    pl_output_sent(&other, 9);
+    assert_int_equal(released, 1);
+    pl_output_sent(&other, 1);
+    assert_int_equal(released, 2);
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 0, count_release, &released),
+                     0);
+    assert_int_equal(released, 3);
+    f.pool.bytes_max = 0; /* what the thread keeps for itself is used up first */
+    while (pl_output_append_file_shared(&f.output, fd, 0, 1, count_release, &released) == 0)
+        assert_int_equal(released, 3);
+    assert_int_equal(released, 4);
+    released = -(int)pl_output_length(&f.output);
+    pl_output_drop(&f.output);
+    assert_int_equal(released, 0);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
+}
+
 static void a_file_is_closed_when_there_is_no_memory_for_its_piece(void **state)
 {
     struct pl_buffer *hog[8];
@@ -282,6 +321,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_short_borrowed_piece_is_copied_a_long_one_is_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(dropping_closes_the_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_shared_file_is_released_once_and_not_closed, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_file_is_closed_when_there_is_no_memory_for_its_piece,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_appended_before_a_refusal_stays, setup, teardown),

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files of one service, kept so that a request for one that was served a moment ago needs no
+ * system call to find it.
+ */
+#ifndef PL_HTTP_FILE_CACHE_H
+#define PL_HTTP_FILE_CACHE_H
+
+#include <paceline/attributes.h>
+#include <paceline/view.h>
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct http_cached_file;
+struct http_file_cache;
+
+/* A regular file, open for reading. */
+struct http_file {
+    int fd; /* owned, unless `cached` lends it */
+    off_t size;
+    const char *type;                /* its Content-Type; constant */
+    struct http_cached_file *cached; /* one reference of it is owned; NULL: there is none */
+};
+
+/*
+ * At most `files_max` files stay open; 0: none. A file is used without a look at its path for less
+ * than `valid_ms` after the last one.
+ *
+ * Owner:  the caller; `root_fd` is borrowed until http_file_cache_free().
+ * Errors: NULL when memory is short.
+ */
+struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int64_t valid_ms);
+/* Files that are being sent stay open until they are released. Does nothing with NULL. */
+void http_file_cache_free(struct http_file_cache *cache);
+
+/*
+ * Finds or opens the file. `path` is followed by a NUL; `now_ms` is a recent pl_conn_now_ms().
+ *
+ * Owner:  the caller, of *ret_file, until http_file_close() or, if it is cached,
+ *         http_cached_file_release().
+ * Thread: any.
+ * Errors: those of openat2(2); -ENOENT for what is no regular file.
+ */
+PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, struct pl_view path,
+                                       int64_t now_ms, struct http_file *ret_file);
+
+/* Thread: any. */
+void http_file_close(struct http_file *file);
+
+/* For pl_output_append_file_shared(); `cached` is a struct http_cached_file. Thread: any. */
+void http_cached_file_release(void *cached);
+
+#endif
