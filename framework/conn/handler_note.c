@@ -43,10 +43,9 @@ static void note_average(struct pl_handler_note *note, int64_t each_ns)
     average_ns = atomic_load_explicit(&note->average_ns, memory_order_relaxed);
     new_ns = next_average(average_ns, (uint32_t)each_ns);
     change_ns = new_ns > average_ns ? new_ns - average_ns : average_ns - new_ns;
-    /* All threads read it: that of a quick one is written only when it has really changed, so that
-     * it stays in every cache. A slow one's is always written: what falls by so little each time
-     * would else stop above the line. */
-    if (average_ns >= PL_HANDLER_QUICK_NS || change_ns > average_ns / 16)
+    /* All threads read it; written only when it has really changed, it stays in every cache. On the
+     * way down to quick each step counts: small ones too must arrive there. */
+    if (change_ns > average_ns / 16 || (average_ns >= PL_HANDLER_QUICK_NS && new_ns < average_ns))
         atomic_store_explicit(&note->average_ns, new_ns, memory_order_relaxed);
 }
 

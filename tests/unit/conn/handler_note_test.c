@@ -21,6 +21,7 @@ int64_t __wrap_pl_clock_ns(void)
 
 struct fixture {
     struct pl_engine_face engine;
+    struct pl_stats_block stats;
     struct pl_thread thread;
     struct pl_conn conn;
     struct pl_handler_note first, second;
@@ -45,6 +46,7 @@ static int setup(void **state)
     now_ns = 1000000000;
     f.engine.ops = &ops;
     f.thread.engine = (struct pl_engine *)(void *)&f.engine;
+    f.thread.stats = &f.stats;
     f.conn.slot.thread = &f.thread;
     f.first.name = "first";
     f.second.name = "second";
