@@ -62,7 +62,7 @@ struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring)
         return NULL;
     pthread_mutex_lock(&ring->lock);
     slot = pl_slot_queue_take(&ring->queue);
-    atomic_store_explicit(&ring->count, ring->queue.count, memory_order_relaxed);
+    atomic_store(&ring->count, ring->queue.count);
     atomic_store_explicit(&ring->takes, ring->takes + 1, memory_order_relaxed);
     pthread_mutex_unlock(&ring->lock);
     if (slot != NULL)

@@ -105,10 +105,34 @@ static uint32_t descriptors_usable(void)
     return limit.rlim_cur > 1000000 ? 1000000 : (uint32_t)limit.rlim_cur;
 }
 
+static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
+{
+    return dispatch->threads == PL_THREADS_AUTO ? pl_model_threads_auto(pl_models[dispatch->model])
+                                                : dispatch->threads;
+}
+
+/* A loop has a handle set with two more descriptors, and for each address a listener and its
+ * reserve. */
+static uint32_t loop_descriptors(const struct pl_server *server)
+{
+    const struct pl_service_settings *all = server->settings.services.items;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < server->settings.services.count; i++) {
+        const struct pl_dispatch_settings *dispatch =
+            all[i].has_dispatch ? &all[i].dispatch : &server->settings.dispatch;
+
+        if (pl_models[dispatch->model]->has_loops)
+            count += threads_of(dispatch) * (3 + 2 * all[i].listen.count);
+    }
+    return count;
+}
+
 static void set_limits(struct pl_server *server)
 {
     uint32_t usable = descriptors_usable();
-    uint32_t reserved = DESCRIPTORS_RESERVED + pl_server_upstream_slots(server);
+    uint32_t reserved =
+        DESCRIPTORS_RESERVED + loop_descriptors(server) + pl_server_upstream_slots(server);
     uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
     uint32_t wanted = server->settings.limits.connections;
 
@@ -127,12 +151,6 @@ static void set_limits(struct pl_server *server)
 
 /* ---- engines
  * --------------------------------------------------------------------------------------- */
-
-static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
-{
-    return dispatch->threads == PL_THREADS_AUTO ? pl_model_threads_auto(pl_models[dispatch->model])
-                                                : dispatch->threads;
-}
 
 /* What is no connection of a client has a slot too; where each loop has listeners of its own, these
  * must not take the room of connections. */

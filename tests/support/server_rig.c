@@ -104,7 +104,7 @@ void server_rig_stop(struct server_rig *rig)
     if (rig->folder[0] != '\0')
         nftw(rig->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     rig->folder[0] = '\0';
-    assert_int_equal(count_descriptors(), rig->descriptors_before);
+    expect_descriptors(rig->descriptors_before);
 }
 
 static int run(const struct server_combination *combination, const struct CMUnitTest *cases,
