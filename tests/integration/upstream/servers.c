@@ -228,6 +228,7 @@ static void a_name_is_resolved(void **state)
 
 static void a_name_without_an_address_has_an_outcome_of_its_own(void **state)
 {
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
     struct pl_upstream_lease leased;
     uint64_t before;
 
