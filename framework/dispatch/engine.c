@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an engine; what slots ask of it stands in engine_slots.c, what the kernel tells it in
+ * engine_events.c, its deadlines in engine_timers.c. */
 #include "engine.h"
 
 #include "alloc.h"
@@ -6,7 +8,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "datagram_slot.h"
-#include "engine_timers.h"
+#include "engine_slots.h"
 #include "socket.h"
 #include "waker.h"
 
@@ -16,160 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-
-/* ---- what slots ask of the engine ---------------------------------------------------------- */
-
-/* The model must not end while a foreign thread is inside it; its own are known to it. Without a
- * model the slot stands in the ring, held, until there is one or the engine closes. */
-static void ready(struct pl_engine *engine, struct pl_slot *slot)
-{
-    struct pl_thread *thread = pl_thread_own();
-
-    if (thread != NULL && thread->engine == engine) {
-        engine->model->ops->ready(engine->model, thread, slot);
-        return;
-    }
-    pthread_mutex_lock(&engine->model_lock);
-    if (engine->model != NULL)
-        engine->model->ops->ready(engine->model, NULL, slot);
-    else
-        pl_ready_ring_append(&engine->ring, slot, pl_clock_ns());
-    pthread_mutex_unlock(&engine->model_lock);
-}
-
-static void away(struct pl_engine *engine, struct pl_thread *thread)
-{
-    engine->model->ops->away(engine->model, thread);
-}
-
-static bool has_room(struct pl_engine *engine, bool will_wait)
-{
-    if (will_wait)
-        atomic_store(&engine->quota->is_awaited, true);
-    return atomic_load(&engine->quota->used) < engine->quota->max;
-}
-
-static void claim_acceptors(struct pl_engine *engine, uint32_t why)
-{
-    for (uint32_t i = 0; i < engine->face.shards_count; i++)
-        for (uint32_t k = 0; k < engine->shards[i].acceptors_count; k++)
-            (void)pl_engine_claim(engine, engine->shards[i].acceptors[k], why);
-}
-
-/* Room appeared: whoever waits for it, in whichever engine, looks again. */
-static void say_that_there_is_room(struct pl_conn_quota *quota)
-{
-    if (!atomic_load(&quota->is_awaited))
-        return;
-    atomic_store(&quota->is_awaited, false);
-    for (uint32_t i = 0; i < quota->engines_count; i++)
-        if (!atomic_load(&quota->engines[i]->face.is_draining))
-            claim_acceptors(quota->engines[i], PL_COMPLETION);
-}
-
-static void release(struct pl_engine *engine, struct pl_slot *slot)
-{
-    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
-    bool is_conn = slot->kind == &pl_conn_kind;
-
-    pl_engine_cancel_timer(engine, slot);
-    pl_close_fd(&slot->handle.fd);
-    pl_slot_table_give(&engine->face.table, slot);
-    if (is_conn) {
-        atomic_fetch_sub(&shard->conns_open, 1);
-        atomic_fetch_sub(&engine->quota->used, 1);
-        say_that_there_is_room(engine->quota);
-    }
-    atomic_fetch_sub(&engine->slots_open, 1);
-}
-
-static struct pl_slot *take_slot(struct pl_engine *engine, uint32_t shard)
-{
-    struct pl_slot *slot = pl_slot_table_take(&engine->face.table);
-
-    if (slot == NULL)
-        return NULL;
-    slot->shard = (uint16_t)shard;
-    slot->engine = engine;
-    slot->arming = engine->settings.arming;
-    atomic_fetch_add(&engine->slots_open, 1);
-    return slot;
-}
-
-static void give_unused(struct pl_engine *engine, struct pl_slot *slot)
-{
-    pl_claim_close(&slot->claim);
-    pl_slot_table_give(&engine->face.table, slot);
-    atomic_fetch_sub(&engine->slots_open, 1);
-}
-
-/* The loop with the fewest connections; with one handle set there is no choice. */
-static uint32_t least_loaded(struct pl_engine *engine)
-{
-    uint32_t least = 0;
-
-    for (uint32_t i = 1; i < engine->face.shards_count; i++)
-        if (atomic_load_explicit(&engine->shards[i].conns_open, memory_order_relaxed) <
-            atomic_load_explicit(&engine->shards[least].conns_open, memory_order_relaxed))
-            least = i;
-    return least;
-}
-
-/* A client that speaks first has probably spoken. Where this thread may receive, the first turn
- * comes before the handle set ever sees the connection, and a short one never enters it. Elsewhere
- * the handle set has it until it is readable: a deadline must not wait for a worker. */
-static void adopt(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd)
-{
-    struct pl_thread *thread = acceptor->slot.thread;
-    uint32_t shard = acceptor->is_shared || engine->settings.is_balancing ? least_loaded(engine)
-                                                                          : acceptor->slot.shard;
-    struct pl_slot *slot = take_slot(engine, shard);
-
-    if (slot == NULL) {
-        PL_COUNT(thread->stats, accepts_refused);
-        pl_close_fd(&fd);
-        return;
-    }
-    PL_COUNT(thread->stats, accepts);
-    atomic_fetch_add(&engine->quota->used, 1);
-    atomic_fetch_add(&engine->shards[shard].conns_open, 1);
-    pl_conn_adopt_fd(pl_conn_of(slot), acceptor->service, fd, thread);
-    if (atomic_load(&engine->face.is_draining))
-        pl_conn_begin_drain(pl_conn_of(slot));
-    pl_engine_watch_deadline(engine, slot);
-    pl_conn_of(slot)->is_readable = acceptor->may_receive; /* perhaps; the receive finds out */
-    if (acceptor->may_receive)
-        engine->model->ops->ready(engine->model, thread, slot);
-    else
-        pl_settle(thread, slot, slot->kind->run(slot, 0));
-}
-
-static void forget(struct pl_engine *engine, struct pl_slot *slot)
-{
-    pl_handle_set_forget(&pl_engine_shard_of(engine, slot)->set, &slot->handle);
-}
-
-/* A slot that cannot be armed gets a turn, which finds out why. */
-static void let_go(struct pl_engine *engine, struct pl_slot *slot)
-{
-    uint32_t reasons = PL_HANGUP;
-
-    struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
-
-    if (pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits) < 0 ||
-        !pl_claim_release(&slot->claim, slot->waits, &reasons))
-        pl_slot_wake(slot, reasons);
-}
-
-static const struct pl_engine_ops engine_ops = { .ready = ready,
-                                                 .release = release,
-                                                 .has_room = has_room,
-                                                 .adopt = adopt,
-                                                 .forget = forget,
-                                                 .take = take_slot,
-                                                 .let_go = let_go,
-                                                 .away = away,
-                                                 .arm_timer = pl_engine_arm_timer };
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
@@ -203,7 +51,7 @@ int pl_engine_open(struct pl_engine *engine, const struct pl_engine_settings *se
     int err;
 
     memset(engine, 0, sizeof(*engine));
-    engine->face.ops = &engine_ops;
+    engine->face.ops = &pl_engine_slot_ops;
     engine->settings = *settings;
     engine->pool = pool;
     engine->quota = quota;
@@ -330,7 +178,7 @@ int pl_engine_listen(struct pl_engine *engine, uint32_t shard_index, struct pl_s
 {
     bool is_only = shard_index == PL_SHARD_ANY;
     struct pl_shard *shard = &engine->shards[is_only ? 0 : shard_index];
-    struct pl_slot *slot = take_slot(engine, is_only ? 0 : shard_index);
+    struct pl_slot *slot = pl_engine_take_slot(engine, is_only ? 0 : shard_index);
     int err;
 
     if (slot == NULL || shard->acceptors_count == PL_LISTENERS_MAX) {
@@ -353,7 +201,7 @@ int pl_engine_listen(struct pl_engine *engine, uint32_t shard_index, struct pl_s
 
 give_slot:
     if (slot != NULL)
-        give_unused(engine, slot);
+        pl_engine_give_unused(engine, slot);
     return err;
 }
 
@@ -439,23 +287,23 @@ void pl_engine_drain(struct pl_engine *engine)
 int pl_engine_add_watch(struct pl_engine *engine, const struct pl_watch_settings *settings,
                         uint64_t *ret_token)
 {
-    struct pl_slot *slot = take_slot(engine, 0);
+    struct pl_slot *slot = pl_engine_take_slot(engine, 0);
     int err;
 
     if (slot == NULL)
         return -ENOBUFS;
     /* Looked at after the slot was taken: the drain's walk then sees it, or this sees the drain. */
     if (atomic_load(&engine->face.is_draining)) {
-        give_unused(engine, slot);
+        pl_engine_give_unused(engine, slot);
         return -ESHUTDOWN;
     }
     err = pl_watch_open((struct pl_watch *)(void *)slot, settings);
     if (err < 0) {
-        give_unused(engine, slot);
+        pl_engine_give_unused(engine, slot);
         return err;
     }
     *ret_token = slot->handle.token;
-    ready(engine, slot);
+    pl_engine_ready(engine, slot);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only place that wires: settings → services, listeners, engines; run, drain, stop.
+ * A server's life: settings, open, start, run, drain, stop. What it serves is opened in
+ * server_services.c.
  *
  *     open:  settings ─▶ limits ─▶ services ─▶ listeners      no thread yet; a failure undoes all
  *     start: log writer ─▶ engines, each with its model ─▶ the application's start()
@@ -15,7 +16,6 @@
 #include "log_rings.h"
 #include "log_writer.h"
 #include "settings_yaml.h"
-#include "socket.h"
 
 #include <paceline/limits.h>
 #include <paceline/log.h>
@@ -23,15 +23,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
-
-/* Descriptors that are no connections: standard streams, sets, wakers, files being sent. */
-#define DESCRIPTORS_RESERVED 64
-
-/* Slots beside connections: listeners, timers and watches of the application. */
-#define SLOTS_RESERVED 1024
 
 /* ---- settings
  * ------------------------------------------------------------------------------------ */
@@ -87,265 +80,6 @@ int pl_server_read_settings(struct pl_server *server, const char *config_path,
     return err < 0 ? err : pl_settings_check(&server->settings, &server->schema, source, error);
 }
 
-/* ---- limits
- * -------------------------------------------------------------------------------------- */
-
-static uint32_t descriptors_usable(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return 1024;
-    if (limit.rlim_cur < limit.rlim_max) {
-        struct rlimit raised = { .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };
-
-        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
-            limit = raised;
-    }
-    return limit.rlim_cur > 1000000 ? 1000000 : (uint32_t)limit.rlim_cur;
-}
-
-static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
-{
-    return dispatch->threads == PL_THREADS_AUTO ? pl_model_threads_auto(pl_models[dispatch->model])
-                                                : dispatch->threads;
-}
-
-/* A loop has a handle set with two more descriptors, and for each address a listener and its
- * reserve. */
-static uint32_t loop_descriptors(const struct pl_server *server)
-{
-    const struct pl_service_settings *all = server->settings.services.items;
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < server->settings.services.count; i++) {
-        const struct pl_dispatch_settings *dispatch =
-            all[i].has_dispatch ? &all[i].dispatch : &server->settings.dispatch;
-
-        if (pl_models[dispatch->model]->has_loops)
-            count += threads_of(dispatch) * (3 + 2 * all[i].listen.count);
-    }
-    return count;
-}
-
-static void set_limits(struct pl_server *server)
-{
-    uint32_t usable = descriptors_usable();
-    uint32_t reserved =
-        DESCRIPTORS_RESERVED + loop_descriptors(server) + pl_server_upstream_slots(server);
-    uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
-    uint32_t wanted = server->settings.limits.connections;
-
-    server->quota.max = wanted < available ? wanted : available;
-    if (usable <= 2 * reserved)
-        PL_LOG(
-            PL_LOG_WARNING,
-            "the limit of descriptors (ulimit -n) is %u, and upstreams and the server itself may "
-            "need %u: clients get half of it",
-            usable, reserved);
-    if (wanted != UINT32_MAX && wanted > available)
-        PL_LOG(PL_LOG_WARNING,
-               "limits.connections: %u, but the limit of descriptors (ulimit -n) allows %u", wanted,
-               available);
-}
-
-/* ---- engines
- * --------------------------------------------------------------------------------------- */
-
-/* What is no connection of a client has a slot too; where each loop has listeners of its own, these
- * must not take the room of connections. */
-static uint32_t slots_max(const struct pl_server *server,
-                          const struct pl_dispatch_settings *dispatch)
-{
-    uint32_t loops = pl_models[dispatch->model]->has_loops ? threads_of(dispatch) : 0;
-
-    return server->quota.max + SLOTS_RESERVED + loops * PL_LISTENERS_MAX +
-           pl_server_upstream_slots(server);
-}
-
-static int open_engine(struct pl_server *server, const char *name,
-                       const struct pl_dispatch_settings *dispatch, struct pl_error *error)
-{
-    const struct pl_model_ops *model = pl_models[dispatch->model];
-    struct pl_engine_settings settings = {
-        .name = name,
-        .arming = dispatch->arming == 0 ? &pl_arming_oneshot : &pl_arming_edge,
-        .turn_ns = dispatch->turn.time_us * 1000,
-        .turn_bytes = dispatch->turn.bytes,
-        .is_balancing = dispatch->is_balancing,
-        .timeline_entries = server->settings.timeline.entries,
-        .slots_max = slots_max(server, dispatch),
-        .model = model,
-        .model_settings = { .threads = threads_of(dispatch),
-                            .queue_max = dispatch->queue.max,
-                            .queue_full = (enum pl_queue_full)dispatch->queue.full,
-                            .promotion = (enum pl_promotion)dispatch->promotion,
-                            .is_inlining = dispatch->is_inlining,
-                            .is_pinning = dispatch->is_pinning },
-    };
-    int err;
-
-    err = pl_engine_open(&server->engines[server->engines_count], &settings, &server->pool,
-                         &server->quota, error);
-    if (err == 0)
-        server->engines_count++;
-    return err;
-}
-
-/* The engine of a service: its own, or the one that all others share. */
-static int engine_of_service(struct pl_server *server, const struct pl_service_settings *settings,
-                             struct pl_engine **ret_engine, struct pl_error *error)
-{
-    int err = 0;
-
-    if (settings->has_dispatch) {
-        err = open_engine(server, settings->name, &settings->dispatch, error);
-        if (err == 0)
-            *ret_engine = &server->engines[server->engines_count - 1];
-        return err;
-    }
-    if (server->shared_engine == NULL) {
-        err = open_engine(server, "default", &server->settings.dispatch, error);
-        if (err < 0)
-            return err;
-        server->shared_engine = &server->engines[server->engines_count - 1];
-    }
-    *ret_engine = server->shared_engine;
-    return 0;
-}
-
-/* ---- services
- * -------------------------------------------------------------------------------------- */
-
-static size_t collect_bindings(const struct pl_server *server, const char *service,
-                               const struct pl_protocol *protocol, struct pl_binding *bindings)
-{
-    const struct pl_app *app = &server->app;
-    size_t count = 0;
-
-    for (size_t i = 0; i < app->bindings_count && count < PL_BINDINGS_MAX; i++)
-        if (app->bindings[i].protocol == protocol &&
-            (app->bindings[i].service == NULL || strcmp(app->bindings[i].service, service) == 0))
-            bindings[count++] = app->bindings[i];
-    return count;
-}
-
-static int open_service(struct pl_server *server, const struct pl_service_settings *settings,
-                        struct pl_service *service, struct pl_error *error)
-{
-    const struct pl_timeouts_settings *timeouts = &server->settings.timeouts;
-    struct pl_binding bindings[PL_BINDINGS_MAX];
-    struct pl_error detail = { .exit_code = EX_CONFIG };
-    char place[320];
-    size_t count;
-    int err;
-
-    *service = (struct pl_service){ .name = settings->name,
-                                    .protocol = server->protocols[settings->protocol],
-                                    .message_bytes_max = (size_t)server->settings.limits.message,
-                                    .rate_min = server->settings.limits.rate_min,
-                                    .header_ms = timeouts->header_us / 1000,
-                                    .body_ms = timeouts->body_us / 1000,
-                                    .idle_ms = timeouts->idle_us / 1000,
-                                    .write_ms = timeouts->write_us / 1000,
-                                    .handler_ms = timeouts->handler_us / 1000 };
-    count = collect_bindings(server, service->name, service->protocol, bindings);
-    err =
-        service->protocol->service_open(settings->module, bindings, count, &service->data, &detail);
-    if (err == 0)
-        return 0;
-    pl_settings_name_place(settings->place, server->source, place, sizeof(place));
-    return pl_error_set(error, detail.exit_code, err, "%s: service %s: %.300s", place,
-                        service->name, detail.message);
-}
-
-int pl_server_check_services(struct pl_server *server, struct pl_error *error)
-{
-    const struct pl_service_settings *all = server->settings.services.items;
-
-    for (uint32_t i = 0; i < server->settings.services.count; i++) {
-        struct pl_service service;
-        int err = open_service(server, &all[i], &service, error);
-
-        if (err < 0)
-            return err;
-        service.protocol->service_close(service.data);
-    }
-    return 0;
-}
-
-/* One socket of an address, in one handle set. */
-static int open_socket(struct pl_server_listener *listener, struct pl_listener_options *options,
-                       struct pl_engine *engine, uint32_t shard, struct pl_error *error)
-{
-    int fd = -1;
-    int err = pl_listener_open(&listener->address, options, &fd, error);
-
-    if (err < 0)
-        return err;
-    err = pl_engine_listen(engine, shard, listener->service, fd, listener->address.is_datagram);
-    if (err < 0)
-        return pl_error_set(error, EX_OSERR, err, "service %s: too many listeners, or no memory",
-                            listener->service->name);
-    options->is_port_ours = true;
-    return 0;
-}
-
-/* An engine with several handle sets has a socket in each; a unix socket's file leads to one. */
-static int open_listener(struct pl_server *server, const struct pl_service_settings *settings,
-                         struct pl_service *service, struct pl_engine *engine, const char *text,
-                         struct pl_error *error)
-{
-    struct pl_listener_options options = { .backlog = (int)settings->backlog,
-                                           .unix_mode = settings->unix_mode,
-                                           .has_nodelay = settings->has_nodelay,
-                                           .has_keepalive = settings->has_keepalive };
-    struct pl_server_listener *listener = &server->listeners[server->listeners_count];
-    uint32_t sockets = engine->face.shards_count;
-    int err;
-
-    if (server->listeners_count == PL_SERVER_LISTENERS_MAX)
-        return pl_error_set(error, EX_CONFIG, -ENOSPC, "more than %d listeners",
-                            PL_SERVER_LISTENERS_MAX);
-    err = pl_address_parse(text, &listener->address, error);
-    if (err < 0)
-        return err;
-    if (listener->address.socket.ss_family == AF_UNIX)
-        sockets = 1;
-    options.is_port_shared = sockets > 1;
-    options.has_deferral = settings->has_deferral && service->protocol->client_speaks_first;
-    listener->service = service;
-    err = open_socket(listener, &options, engine, sockets > 1 ? 0 : PL_SHARD_ANY, error);
-    if (!options.is_port_ours && err < 0)
-        return err;
-    pl_address_format(&listener->address, listener->text, sizeof(listener->text));
-    server->listeners_count++;
-    for (uint32_t i = 1; i < sockets && err == 0; i++)
-        err = open_socket(listener, &options, engine, i, error);
-    return err;
-}
-
-static int open_services(struct pl_server *server, struct pl_error *error)
-{
-    const struct pl_service_settings *all = server->settings.services.items;
-    int err = 0;
-
-    for (uint32_t i = 0; i < server->settings.services.count && err == 0; i++) {
-        struct pl_service *service = &server->services[i];
-        char *const *listen = all[i].listen.items;
-        struct pl_engine *engine;
-
-        err = open_service(server, &all[i], service, error);
-        if (err < 0)
-            break;
-        server->services_count++;
-        err = engine_of_service(server, &all[i], &engine, error);
-        for (uint32_t k = 0; k < all[i].listen.count && err == 0; k++)
-            err = open_listener(server, &all[i], service, engine, listen[k], error);
-    }
-    return err;
-}
-
 /* ---- life
  * -------------------------------------------------------------------------------------------- */
 
@@ -379,8 +113,8 @@ int pl_server_open_prepared(struct pl_server *server, struct pl_error *error)
     server->has_pool = true;
     pl_log_configure((enum pl_log_level)server->settings.log.level,
                      (enum pl_log_format)server->settings.log.format);
-    set_limits(server);
-    err = open_services(server, error);
+    pl_server_set_limits(server);
+    err = pl_server_open_services(server, error);
     return err < 0 ? err : pl_server_open_upstreams(server, error);
 }
 

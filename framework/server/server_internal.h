@@ -57,6 +57,14 @@ PL_MUST_CHECK struct pl_server *pl_server_new(const struct pl_app *app);
 void pl_server_collect_modules(struct pl_server *server, const struct pl_app *app);
 PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *config_path,
                                           const char *const *sets, struct pl_error *error);
+/* ---- server_services.c; thread: setup
+ * ------------------------------------------------------------
+ */
+
+/* How many connections there may be, of what the configuration wants and the descriptors allow. */
+void pl_server_set_limits(struct pl_server *server);
+/* Services, their engines and listeners; what was opened before a failure stays the server's. */
+PL_MUST_CHECK int pl_server_open_services(struct pl_server *server, struct pl_error *error);
 /* Opens each service and closes it again: what the tables cannot check, a root or a route. */
 PL_MUST_CHECK int pl_server_check_services(struct pl_server *server, struct pl_error *error);
 PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
