@@ -236,6 +236,7 @@ check() {
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
             'planted faults' 50 'the tour' 40 'load and peers' 60 \
+            'paceline-bench' 45 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
@@ -247,8 +248,7 @@ check() {
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
-        docs_names_test.sh configuration_test.sh claims_test.sh timeline_test.sh install_test.sh \
-        bench_test.sh
+        docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh
     suite 'conformance, three models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
@@ -291,6 +291,7 @@ check_rest() {
     suite 'planted faults' scripts planted_faults_test.sh
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test.sh peers_test.sh
+    suite 'paceline-bench' scripts bench_test.sh claims_test.sh
     suite 'the page in a browser' scripts page_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
     suite 'fuzzing' test_fuzz_short
