@@ -151,6 +151,7 @@ int floor_main(int argc, char **argv)
     char text[80];
 
     read_options(&options, argc, argv);
+    signal(SIGPIPE, SIG_IGN); /* sendfile() has no flag that would keep it away */
     for (size_t i = 0; i < options.loops; i++)
         fds[i] = open_listener(&options.listen);
     address_print(&options.listen, text, sizeof(text));

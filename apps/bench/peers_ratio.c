@@ -127,13 +127,19 @@ static bool start_pair(struct peers *peers, const struct contender *contender,
 static double measure_one(const struct peers *peers, struct pair *pair, bool is_floor, char *note,
                           size_t note_size)
 {
+    struct server *server = is_floor ? &pair->floor : &pair->contender;
     struct measured measured;
+    char words[96];
 
-    if (!measure(is_floor ? &pair->floor : &pair->contender,
-                 is_floor ? &pair->floor_plan : &pair->contender_plan, &pair->placement.load,
-                 peers->warm_up_s, peers->seconds, &measured, note, note_size))
-        return (double)NAN;
-    return measured.cpu_us;
+    if (measure(server, is_floor ? &pair->floor_plan : &pair->contender_plan,
+                &pair->placement.load, peers->warm_up_s, peers->seconds, &measured, words,
+                sizeof(words)))
+        return measured.cpu_us;
+    if (server_has_ended(server))
+        server_last_words(server, words, sizeof(words));
+    snprintf(note, note_size, "%s%s%s", is_floor ? "the floor: " : "",
+             server_has_ended(server) ? "the server ended: " : "", words);
+    return (double)NAN;
 }
 
 static void measure_pair(struct peers *peers, struct pair *pair, bool is_floor_first,

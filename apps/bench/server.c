@@ -94,7 +94,8 @@ bool server_wait_port(struct server *server, unsigned port)
         if (fd >= 0) {
             close(fd);
             server_find_tree(server);
-            return true;
+            /* Else somebody else answers there, and this one found its port taken. */
+            return !server_has_ended(server);
         }
     } while (!server_has_ended(server) && clock_ns() < end_ns && wait_ns(LOOK_NS, -1));
     return false;

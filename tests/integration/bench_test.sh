@@ -146,6 +146,18 @@ floor_echo() {
         --protocol line "${short[@]}"
 }
 expect 'a floor echoes' floor_echo
+# Clients that leave in the middle of a file; the floor has to stand them all.
+floor_file() {
+    local i
+    head -c 65536 /dev/zero >"$scratch/file"
+    printf 'HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n' >"$scratch/head"
+    floor file --file "$scratch/file" --reply "$scratch/head" || return 1
+    for i in $(seq 12); do
+        ends 0 '^errors +0$' load --target "127.0.0.1:$(port_of floor)" --warm-up 0 \
+            --seconds 0.03 || { echo "round $i"; return 1; }
+    done
+}
+expect 'a floor outlives clients that leave' floor_file
 end_servers
 
 # ---- peers and models -----------------------------------------------------------------------------
