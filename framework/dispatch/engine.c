@@ -230,16 +230,19 @@ static int arm_listener(struct pl_engine *engine, uint64_t token)
     return 0;
 }
 
-/* Listeners are armed last: the first connection finds every thread in place. One that cannot be
- * armed ends the start; a settle would close it and leave a server that serves nobody. */
-static int arm_listeners(struct pl_engine *engine)
+/* One that cannot be armed ends the start; a settle would close it and leave a server that serves
+ * nobody. */
+int pl_engine_arm_listeners(struct pl_engine *engine, struct pl_error *error)
 {
     int err = 0;
 
     for (uint32_t i = 0; i < engine->face.shards_count; i++)
         for (uint32_t k = 0; k < engine->shards[i].acceptors_count && err == 0; k++)
             err = arm_listener(engine, engine->shards[i].acceptors[k]);
-    return err;
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "engine %s: a listener cannot be armed: errno %d",
+                            engine->settings.name, -err);
+    return 0;
 }
 
 int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
@@ -255,12 +258,6 @@ int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
     err = ops->start(engine->model);
     if (err < 0)
         goto close_model;
-    err = arm_listeners(engine);
-    if (err < 0) {
-        (void)pl_engine_stop(engine, INT64_MAX);
-        return pl_error_set(error, EX_OSERR, err, "engine %s: a listener cannot be armed: errno %d",
-                            engine->settings.name, -err);
-    }
     return 0;
 
 close_model:

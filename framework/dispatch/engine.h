@@ -94,8 +94,11 @@ void pl_engine_close(struct pl_engine *engine);
 PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, uint32_t shard,
                                    struct pl_service *service, int fd, bool is_datagram);
 
-/* Opens the settings' model and starts its threads; arms the listeners. Thread: control. */
+/* Opens the settings' model and starts its threads. Thread: control. */
 PL_MUST_CHECK int pl_engine_start(struct pl_engine *engine, struct pl_error *error);
+/* Last of a start: the first connection finds every thread, and the application, in place. After an
+ * error the engine is to be stopped. Thread: control. */
+PL_MUST_CHECK int pl_engine_arm_listeners(struct pl_engine *engine, struct pl_error *error);
 /* Adds an application's event source; its token goes to pl_engine_claim(). Errors: -ENOBUFS,
  * -ESHUTDOWN. Thread: any, while a model runs. */
 PL_MUST_CHECK int pl_engine_add_watch(struct pl_engine *engine,

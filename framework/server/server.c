@@ -190,9 +190,17 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
             goto stop_engines;
         }
     }
+    for (size_t i = 0; i < server->engines_count; i++) {
+        err = pl_engine_arm_listeners(&server->engines[i], error);
+        if (err < 0)
+            goto stop_app;
+    }
     log_start(server);
     return 0;
 
+stop_app:
+    if (server->app.stop != NULL)
+        server->app.stop(server, server->app.context);
 stop_engines:
     pl_log_thread_end();
     for (size_t i = 0; i < server->engines_count; i++)

@@ -109,7 +109,8 @@ void rig_start(struct rig *rig, const struct rig_options *options)
         fail_msg("%s", error.message);
     rig->port = listen_on_free_port(rig, false);
     rig->datagram_port = listen_on_free_port(rig, true);
-    if (pl_engine_start(&rig->engine, &error) < 0)
+    if (pl_engine_start(&rig->engine, &error) < 0 ||
+        pl_engine_arm_listeners(&rig->engine, &error) < 0)
         fail_msg("%s", error.message);
 }
 

@@ -22,8 +22,8 @@ struct pl_app {
     const struct pl_protocol *const *protocols;
     size_t protocols_count;
     void *context; /* for the two below */
-    /* After the threads have started: application timers and watches begin here. A negative
-     * result ends the start. Thread: control. */
+    /* After the threads have started and before the first connection is accepted: application
+     * timers and watches begin here. A negative result ends the start. Thread: control. */
     int (*start)(struct pl_server *server, void *context);
     /* After the last connection has gone. Thread: control. */
     void (*stop)(struct pl_server *server, void *context);

@@ -161,7 +161,8 @@ static void a_prepared_head_is_the_same_head(void **state)
                                               .date = DATE,
                                               .length = 5,
                                               .is_persistent = true,
-                                              .minor_version = 1 };
+                                              .minor_version = 1,
+                                              .extra = { .bytes = "" } };
         char whole[HTTP_REPLY_HEAD_BYTES], parts[HTTP_REPLY_HEAD_BYTES];
         size_t length = http_encode_head(&head, whole);
         size_t used = http_encode_status_and_date(200, DATE, parts);
