@@ -54,6 +54,8 @@ static struct address resolve(const char *option, const char *text, const char *
     struct addrinfo *found;
     struct address address = { .length = 0 };
 
+    if (strlen(port) > 5 || strtoul(port, NULL, 10) > 65535)
+        die(EX_USAGE, "--%s: '%s': a port is a number up to 65535", option, text);
     if (getaddrinfo(host, port, &hints, &found) != 0)
         die(EX_USAGE, "--%s: '%s' is no HOST:PORT, or nobody knows the host", option, text);
     memcpy(&address.storage, found->ai_addr, found->ai_addrlen);

@@ -92,7 +92,8 @@ static const struct pl_setting dispatch_rows[] = {
       .offset = offsetof(struct pl_dispatch_settings, is_inlining),
       .by_default = "true",
       .help = "half_sync_half_async, reactor and proactor: the I/O thread runs a handler known to "
-              "be quick in passing when nothing else is to be done." },
+              "be quick in passing when nothing else is to be done. One that is slow this once "
+              "then keeps everybody; false where that must not be." },
     { .name = "pin",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_dispatch_settings, is_pinning),

@@ -37,6 +37,7 @@ expect 'a command has its own help' ends 0 '--connections' load --help
 expect 'load needs a target' ends 64 'no target' load
 expect 'a number is a number' ends 64 "--connections: expected .* not '1x'" load -c 1x
 expect 'an address has a port' ends 64 'expected HOST:PORT' load --target localhost
+expect 'a port has a bound' ends 64 'up to 65535' load --target 127.0.0.1:99999
 expect 'an unknown option points to the help' ends 64 'load --help' load --bla
 expect 'an unknown scenario is named' ends 64 "unknown scenario 'bla'" peers --only bla
 expect 'an unknown contender is named' ends 64 "unknown word 'bla'" peers --contenders reactor+bla
