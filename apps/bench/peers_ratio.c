@@ -131,9 +131,8 @@ static double measure_one(const struct peers *peers, struct pair *pair, bool is_
     struct measured measured;
     char words[96];
 
-    if (measure(server, is_floor ? &pair->floor_plan : &pair->contender_plan,
-                &pair->placement.load, peers->warm_up_s, peers->seconds, &measured, words,
-                sizeof(words)))
+    if (measure(server, is_floor ? &pair->floor_plan : &pair->contender_plan, &pair->placement.load,
+                peers->warm_up_s, peers->seconds, &measured, words, sizeof(words)))
         return measured.cpu_us;
     if (server_has_ended(server))
         server_last_words(server, words, sizeof(words));

@@ -137,9 +137,11 @@ test_contract() {
     run_tests_in_two "${lines[@]}"
 }
 
+# The short check meets each model once, the whole one every combination.
 test_servers() {
     local programs
     mapfile -t programs < <(integration_programs build-check)
+    [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
     run_tests_in_two "${programs[@]}"
 }
 
@@ -147,7 +149,6 @@ test_address() {
     local programs
     mapfile -t programs < <(unit_programs build-address; integration_programs build-address)
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
-    # All combinations have run without the sanitizers before.
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
     run_tests_in_two "${programs[@]}"
 }
