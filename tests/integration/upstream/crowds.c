@@ -111,6 +111,9 @@ static void leases_need_no_thread_but_their_own(void **state)
     static struct crowd crowd[CROWD];
 
     (void)state;
+    /* A loop that blocks keeps what stands in its list from everybody; see docs/upstream.md. */
+    if (!server_has_pool() && server_current->threads > 0)
+        skip();
     start_with(", pool: {max: 16}");
     for (uint32_t i = 0; i < CROWD; i++) {
         crowd[i] = (struct crowd){ .path = "/lease", .number = i, .count = COUNT_EACH };
