@@ -122,6 +122,8 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages)
         }
         if (next == PL_WAIT)
             next = wait(conn);
+        if (next == PL_LEND)
+            put_away_input(conn);
         if (!pl_next_is_stage(next))
             return next;
         slot->next = (uint8_t)next;

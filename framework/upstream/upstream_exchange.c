@@ -211,7 +211,7 @@ static enum pl_next rest(struct pl_upstream_conn *conn)
 {
     struct pl_conn *raw = conn->conn;
 
-    if (raw->input != NULL || raw->is_peer_done || raw->is_hung_up) {
+    if (pl_conn_input(raw).length > 0 || raw->is_peer_done || raw->is_hung_up) {
         count_discard(conn->upstream);
         return end(conn);
     }
