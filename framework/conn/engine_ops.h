@@ -24,8 +24,9 @@ struct pl_engine_ops {
     /* any: a free slot, held by the caller, for a guest that is no accepted connection, to be armed
      * in handle set number `shard`; NULL: none */
     struct pl_slot *(*take)(struct pl_engine *engine, uint32_t shard);
-    /* holder outside a turn: arms for slot->waits and lets go; what came meanwhile gets a turn */
-    void (*let_go)(struct pl_engine *engine, struct pl_slot *slot);
+    /* holder outside a turn: arms for slot->waits and lets go; false: something came meanwhile, the
+     * caller holds it still and finds that in *ret_reasons */
+    bool (*let_go)(struct pl_engine *engine, struct pl_slot *slot, uint32_t *ret_reasons);
     /* its own thread, one of the model's: it will be away for a while, so somebody else should wait
      * for events and take what stands in the ready ring */
     void (*away)(struct pl_engine *engine, struct pl_thread *thread);

@@ -56,6 +56,9 @@ struct pl_slot_kind {
     void (*close)(struct pl_slot *slot);
     /* For PL_LEND; NULL where no turn returns it. */
     void (*lend)(struct pl_slot *slot);
+    /* Its next turn is short and waits for nobody: the thread that found it runs it at once, in
+     * every model, so that it needs none of those that may all be blocked. NULL: no turn is. */
+    bool (*is_brief)(const struct pl_slot *slot);
 };
 
 struct pl_slot {

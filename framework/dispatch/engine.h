@@ -126,10 +126,14 @@ PL_MUST_CHECK int pl_engine_prepare_thread(struct pl_engine *engine, struct pl_t
 /*
  * Waits for the kernel in the thread's own handle set: at most `events_max` events, at most
  * `timeout_ms` (-1: without end). Every slot that was won stands in *won, held by the caller, whose
- * clock is fresh. Thread: the one that waits.
+ * clock is fresh; those whose turn is brief have had it. Thread: the one that waits.
  */
 void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
                     int timeout_ms, struct pl_slot_queue *won);
+/* A slot that the waiting thread has won goes to the tail of *won, unless its turn is brief: then
+ * it has had it. Thread: the one that waits. */
+void pl_engine_found(struct pl_thread *thread, struct pl_slot *slot, uint32_t reasons,
+                     struct pl_slot_queue *won);
 
 /* Runs one turn of a held slot, as far as `stages` allows; what it returns is either a stage for
  * another thread or goes to pl_settle(). Thread: the holder. */

@@ -4,6 +4,16 @@
 
 #include "engine_timers.h"
 
+void pl_engine_found(struct pl_thread *thread, struct pl_slot *slot, uint32_t reasons,
+                     struct pl_slot_queue *won)
+{
+    slot->next = (uint8_t)slot->kind->wake(slot, reasons);
+    if (slot->kind->is_brief != NULL && slot->kind->is_brief(slot))
+        pl_settle(thread, slot, pl_turn_run(thread, slot, PL_STAGES_ALL));
+    else
+        pl_slot_queue_append(won, slot);
+}
+
 static void win(struct pl_engine *engine, struct pl_thread *thread, const struct pl_event *event,
                 struct pl_slot_queue *won)
 {
@@ -14,8 +24,7 @@ static void win(struct pl_engine *engine, struct pl_thread *thread, const struct
         return;
     switch (pl_slot_claim(slot, event->token, event->reasons, &reasons)) {
     case PL_CLAIM_WON:
-        slot->next = (uint8_t)slot->kind->wake(slot, reasons);
-        pl_slot_queue_append(won, slot);
+        pl_engine_found(thread, slot, reasons, won);
         break;
     case PL_CLAIM_NOTED:
         PL_COUNT(thread->stats, events_noted);
@@ -39,7 +48,7 @@ void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t e
     PL_COUNT_BY(thread->stats, events, count);
     for (size_t i = 0; i < count; i++) {
         if (events[i].token == PL_TOKEN_TIMER)
-            pl_shard_fire_timers(shard, won);
+            pl_shard_fire_timers(shard, thread, won);
         else if (events[i].token != PL_TOKEN_WAKER && events[i].token != PL_TOKEN_STOP)
             win(engine, thread, &events[i], won);
     }

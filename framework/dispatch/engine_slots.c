@@ -136,16 +136,15 @@ static void forget(struct pl_engine *engine, struct pl_slot *slot)
     pl_handle_set_forget(&pl_engine_shard_of(engine, slot)->set, &slot->handle);
 }
 
-/* A slot that cannot be armed gets a turn, which finds out why. */
-static void let_go(struct pl_engine *engine, struct pl_slot *slot)
+/* What came to a slot that cannot be armed is as good as a hang-up. */
+static bool let_go(struct pl_engine *engine, struct pl_slot *slot, uint32_t *ret_reasons)
 {
-    uint32_t reasons = PL_HANGUP;
-
     struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
 
-    if (pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits) < 0 ||
-        !pl_claim_release(&slot->claim, slot->waits, &reasons))
-        pl_slot_wake(slot, reasons);
+    if (pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits) == 0)
+        return pl_claim_release(&slot->claim, slot->waits, ret_reasons);
+    *ret_reasons = PL_HANGUP;
+    return false;
 }
 
 const struct pl_engine_ops pl_engine_slot_ops = { .ready = pl_engine_ready,

@@ -117,7 +117,8 @@ static size_t collect_locked(struct pl_shard *shard, int64_t now_ms, uint64_t *t
     return count;
 }
 
-void pl_shard_fire_timers(struct pl_shard *shard, struct pl_slot_queue *won)
+void pl_shard_fire_timers(struct pl_shard *shard, struct pl_thread *thread,
+                          struct pl_slot_queue *won)
 {
     uint64_t tokens[FIRED_MAX];
     int64_t wheel_due_ms, heap_due_ms;
@@ -135,9 +136,7 @@ void pl_shard_fire_timers(struct pl_shard *shard, struct pl_slot_queue *won)
         struct pl_slot *slot = pl_slot_table_at(&shard->engine->face.table, (uint32_t)tokens[i]);
         uint32_t reasons;
 
-        if (pl_slot_claim(slot, tokens[i], PL_TIMEOUT, &reasons) != PL_CLAIM_WON)
-            continue;
-        slot->next = (uint8_t)slot->kind->wake(slot, reasons);
-        pl_slot_queue_append(won, slot);
+        if (pl_slot_claim(slot, tokens[i], PL_TIMEOUT, &reasons) == PL_CLAIM_WON)
+            pl_engine_found(thread, slot, reasons, won);
     }
 }

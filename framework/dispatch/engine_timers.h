@@ -15,7 +15,9 @@ PL_MUST_CHECK int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *
                                       int64_t due_ms);
 /* The slot ends. Thread: holder. */
 void pl_engine_cancel_timer(struct pl_engine *engine, struct pl_slot *slot);
-/* timer_fd was readable: appends what was won to `won`. Thread: any that waits for events. */
-void pl_shard_fire_timers(struct pl_shard *shard, struct pl_slot_queue *won);
+/* timer_fd was readable; what was won goes the way of pl_engine_found(). Thread: the one that
+ * waits. */
+void pl_shard_fire_timers(struct pl_shard *shard, struct pl_thread *thread,
+                          struct pl_slot_queue *won);
 
 #endif

@@ -15,8 +15,9 @@
  * or the handler that is about to run is known to be slow, may block, or is not known yet. A quick
  * one's thread comes back and leads again. What no average foresees, the deputy finds.
  *
- * Invariant: at most one leader, and it has given up leadership before it runs what it found. With
- * `kernel` there is none: the kernel's queue appoints a thread per event.
+ * Invariant: at most one leader, and it has given up leadership before it runs what it found (but
+ * for brief turns, see slot.h). With `kernel` there is none: the kernel's queue appoints a thread
+ * per event.
  */
 #include "deputy.h"
 #include "engine.h"

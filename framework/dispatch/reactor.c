@@ -9,8 +9,8 @@
  *                     armed ◀───────────────────── settled ────────────────────┘
  *
  * Invariant: only the main thread waits for events and accepts; with workers it reads and writes
- * no connection, but for a deadline that passed, a full queue that refuses and a quick handler in
- * passing.
+ * no connection, but for a deadline that passed, a full queue that refuses, a brief turn (slot.h)
+ * and a quick handler in passing.
  */
 #include "io_thread.h"
 

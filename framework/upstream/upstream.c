@@ -242,7 +242,7 @@ static void close_lent(struct pl_upstream *upstream)
 {
     for (uint32_t i = 0; upstream->conns != NULL && i < upstream->settings->pool.max; i++)
         if (upstream->conns[i].conn != NULL)
-            pl_upstream_conn_close_lent(&upstream->conns[i]);
+            pl_upstream_conn_drop(&upstream->conns[i]);
 }
 
 void pl_upstream_close(struct pl_upstream *upstream)

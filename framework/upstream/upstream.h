@@ -280,6 +280,9 @@ void pl_upstream_assign_locked(struct pl_upstream_conn *conn, struct pl_upstream
 struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
                                                      const struct pl_upstream_server *server);
 
+/* It is not to rest, unless somebody was given it meanwhile. Thread: the holder. */
+void pl_upstream_doom_idle(struct pl_upstream_conn *conn);
+
 enum pl_upstream_passed {
     PL_UPSTREAM_PASSED_TO_CALL,   /* the first in line */
     PL_UPSTREAM_PASSED_TO_LESSEE, /* the first in line: to be handed over */
@@ -344,8 +347,9 @@ void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_plac
 /* A lent connection goes to whom it was passed on, or to rest, or is closed; after the stop it is
  * left to the close. Thread: the lessee. */
 void pl_upstream_conn_take_back(struct pl_upstream_conn *conn, bool is_reusable);
-/* Closes one that is lent, or was when the pool stopped. Thread: the lessee; control. */
-void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn);
+/* Closes one outside a turn that carries nothing: lent, or doomed. Thread: the holder; after the
+ * stop control. */
+void pl_upstream_conn_drop(struct pl_upstream_conn *conn);
 /* May it carry another exchange, as far as its age goes? Thread: the holder. */
 bool pl_upstream_conn_is_young(const struct pl_upstream_conn *conn);
 /* Closes the idle connections of that server that no call should have any more: others may need

@@ -235,9 +235,20 @@ static void lend(struct pl_slot *slot)
     hand_over(record_of(pl_conn_of(slot)));
 }
 
-const struct pl_slot_kind pl_upstream_kind = {
-    .name = "upstream", .wake = wake, .run = run, .close = close_upstream, .lend = lend
-};
+/* At rest: to be lent, to end, or to take a call and send its request. */
+static bool is_brief(const struct pl_slot *slot)
+{
+    const struct pl_upstream_conn *conn = ((const struct pl_conn *)(const void *)slot)->state;
+
+    return conn->call == NULL && !conn->is_connecting;
+}
+
+const struct pl_slot_kind pl_upstream_kind = { .name = "upstream",
+                                               .wake = wake,
+                                               .run = run,
+                                               .close = close_upstream,
+                                               .lend = lend,
+                                               .is_brief = is_brief };
 
 /* ---- to and from those who wait ----------------------------------------------------------------
  */
@@ -269,35 +280,48 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
     pl_slot_wake(&conn->conn->slot, PL_COMPLETION);
 }
 
-/* No thread of the engine is needed for a lessee: one that waits for a lease may be the only one.
- */
+/* A connection at rest that something came to: given to whom it was assigned to meanwhile, in their
+ * set `set`, or a turn. Neither a lessee nor the end of a doomed one needs a thread of the engine:
+ * those may all wait for a lease. Thread: the holder. */
+static void see_to(struct pl_upstream_conn *conn, uint32_t reasons, uint32_t set)
+{
+    struct pl_upstream *upstream = conn->upstream;
+    bool has_lessee, is_doomed;
+
+    pthread_mutex_lock(&upstream->lock);
+    has_lessee = conn->lessee != NULL;
+    is_doomed = conn->state == PL_UPSTREAM_DOOMED;
+    pthread_mutex_unlock(&upstream->lock);
+    /* Whatever else came: a thread that waits looks at the socket itself. */
+    if (has_lessee && (reasons & PL_TIMEOUT))
+        conn->armed_ms = PL_TIMER_NEVER;
+    if (has_lessee)
+        hand_over(conn);
+    else if (is_doomed)
+        pl_upstream_conn_drop(conn);
+    else if (conn->place.set != set && (reasons & ~(uint32_t)PL_WRITABLE) == PL_COMPLETION)
+        move(conn, set);
+    else
+        pl_slot_wake(&conn->conn->slot, reasons);
+}
+
 void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_place place,
                             uint32_t set)
 {
     struct pl_upstream *upstream = conn->upstream;
     struct pl_slot *slot = slot_at(upstream, place);
-    bool has_lessee, must_warm;
+    bool must_warm;
     uint32_t reasons;
 
     /* Not won: its holder looks, before it lets go or after it has closed. */
     if (slot == NULL || pl_slot_claim(slot, place.token, PL_COMPLETION, &reasons) != PL_CLAIM_WON)
         return;
     pthread_mutex_lock(&upstream->lock);
-    has_lessee = conn->lessee != NULL;
     must_warm = pl_upstream_must_warm_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (must_warm)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
-    /* Whatever else came: a thread that waits looks at the socket itself. It may be the last that
-     * could have run a turn. */
-    if (has_lessee && (reasons & PL_TIMEOUT))
-        conn->armed_ms = PL_TIMER_NEVER;
-    if (has_lessee)
-        hand_over(conn);
-    else if (place.set != set && (reasons & ~(uint32_t)PL_WRITABLE) == PL_COMPLETION)
-        move(conn, set);
-    else
-        pl_slot_wake(slot, reasons);
+    see_to(conn, reasons, set);
 }
 
 /* Takes one of them out; false: there is none. */
@@ -337,7 +361,7 @@ void pl_upstream_interrupt(struct pl_upstream *upstream, struct pl_upstream_plac
         pl_slot_wake(slot, reasons);
 }
 
-void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn)
+void pl_upstream_conn_drop(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
 
@@ -352,17 +376,17 @@ void pl_upstream_conn_close_lent(struct pl_upstream_conn *conn)
 static void let_rest(struct pl_upstream_conn *conn)
 {
     struct pl_slot *slot = &conn->conn->slot;
+    uint32_t reasons = PL_COMPLETION;
 
     pl_conn_wait_for(conn->conn, PL_READABLE | PL_COMPLETION);
     slot->waits = PL_READABLE | PL_COMPLETION;
     pl_upstream_set_rest_due(conn);
-    /* In a drain, or without memory for a timer, it gets a turn, which finds out what to do. */
-    if (atomic_load(&pl_engine_face_of(slot->engine)->is_draining) || !set_timer(conn)) {
-        slot->next = PL_RUN_PROCESS;
-        ops_of(slot)->ready(slot->engine, slot);
+    /* Nothing rests in a drain, nor without memory for a timer. */
+    if (atomic_load(&pl_engine_face_of(slot->engine)->is_draining) || !set_timer(conn))
+        pl_upstream_doom_idle(conn);
+    else if (ops_of(slot)->let_go(slot->engine, slot, &reasons))
         return;
-    }
-    ops_of(slot)->let_go(slot->engine, slot);
+    see_to(conn, reasons, conn->place.set);
 }
 
 static void hand_on(struct pl_upstream_conn *conn, bool is_reusable)
@@ -374,7 +398,7 @@ static void hand_on(struct pl_upstream_conn *conn, bool is_reusable)
         hand_over(conn);
         return;
     case PL_UPSTREAM_PASSED_TO_NOBODY:
-        pl_upstream_conn_close_lent(conn);
+        pl_upstream_conn_drop(conn);
         return;
     case PL_UPSTREAM_PASSED_TO_CALL:
         slot->is_lent = false;

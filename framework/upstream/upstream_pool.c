@@ -153,6 +153,21 @@ static bool is_fit_locked(const struct pl_upstream_conn *conn)
            has_address_locked(conn->server, &conn->address);
 }
 
+static void doom_idle_locked(struct pl_upstream_conn *conn)
+{
+    pl_list_unlink(&conn->link);
+    conn->upstream->idle_count--;
+    conn->state = PL_UPSTREAM_DOOMED;
+}
+
+void pl_upstream_doom_idle(struct pl_upstream_conn *conn)
+{
+    pthread_mutex_lock(&conn->upstream->lock);
+    if (conn->state == PL_UPSTREAM_IDLE)
+        doom_idle_locked(conn);
+    pthread_mutex_unlock(&conn->upstream->lock);
+}
+
 struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
                                                      const struct pl_upstream_server *server)
 {
@@ -164,9 +179,7 @@ struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstrea
 
             if (is_fit_locked(conn))
                 continue;
-            pl_list_unlink(link);
-            upstream->idle_count--;
-            conn->state = PL_UPSTREAM_DOOMED;
+            doom_idle_locked(conn);
             return conn;
         }
     }

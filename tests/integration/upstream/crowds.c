@@ -111,9 +111,6 @@ static void leases_need_no_thread_but_their_own(void **state)
     static struct crowd crowd[CROWD];
 
     (void)state;
-    /* A loop that blocks keeps what stands in its list from everybody; see docs/upstream.md. */
-    if (!server_has_pool() && server_current->threads > 0)
-        skip();
     start_with(", pool: {max: 16}");
     for (uint32_t i = 0; i < CROWD; i++) {
         crowd[i] = (struct crowd){ .path = "/lease", .number = i, .count = COUNT_EACH };
@@ -125,6 +122,44 @@ static void leases_need_no_thread_but_their_own(void **state)
     }
     assert_int_equal(COUNT(leases), CROWD * COUNT_EACH);
     assert_int_equal(COUNT(waits_expired), 0);
+    stop();
+}
+
+/* A byte that nobody asked for ends the rest of a connection, while every worker blocks. */
+static void what_comes_to_a_connection_at_rest_needs_no_free_thread(void **state)
+{
+    struct pl_upstream_lease leased;
+    char settings[32], reply[8];
+    size_t length;
+    uint32_t threads = server_current->threads;
+    int fds[16];
+
+    (void)state;
+    if (!server_has_pool())
+        skip();
+    assert_true(threads <= sizeof(fds) / sizeof(fds[0]));
+    snprintf(settings, sizeof(settings), ", pool: {max: %u}", threads + 1);
+    start_with(settings);
+    for (uint32_t i = 0; i < threads; i++) {
+        fds[i] = client_connect(rig.port);
+        client_say(fds[i], "GET /lease?silent HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    client_await(&backend.requests, threads);
+    assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
+    assert_int_equal(pl_upstream_write(&leased, "late 10 x\n", 10), 0);
+    assert_int_equal(pl_upstream_read(&leased, reply, sizeof(reply), &length), 0);
+    pl_upstream_return(&leased);
+    client_await(&backend.lates, 1);
+    /* Where a thread waits for events it finds the byte now; elsewhere the lease does. */
+    for (int i = 0; i < 20 && COUNT(discards) == 0; i++)
+        client_pause_ms(1);
+    assert_int_equal(pl_upstream_lease(upstream, 3000, &leased), 0);
+    assert_false(leased.was_reused);
+    assert_int_equal(COUNT(discards), 1);
+    pl_upstream_return(&leased);
+    backend_close_all(&backend);
+    for (uint32_t i = 0; i < threads; i++)
+        client_close(fds[i]);
     stop();
 }
 
@@ -166,6 +201,7 @@ static void a_call_in_line_goes_with_its_client(void **state)
 
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(leases_need_no_thread_but_their_own),
+    cmocka_unit_test(what_comes_to_a_connection_at_rest_needs_no_free_thread),
     cmocka_unit_test(a_call_in_line_goes_with_its_client),
     cmocka_unit_test(tagged_exchanges_never_cross),
     cmocka_unit_test(a_client_that_hangs_up_leaves_nothing_behind),
