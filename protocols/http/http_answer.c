@@ -5,7 +5,8 @@
  *     answer ─▶ handler ─▶ replied ─────────────────────────▶ finish
  *                 │ may block ─▶ job ─────────┐
  *                 │ defers ─▶ posted items ───┤ take_mail ─▶ finish
- *                 └ streams ─▶ produce, as long as there is room ─▶ finish
+ *                 │ streams ─▶ produce, as long as there is room ─▶ finish
+ *                 └ wants its body in parts ─▶ http_receive.c ─▶ handled
  */
 #include "http_exchange.h"
 
@@ -14,17 +15,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum pl_next end_with_linger(struct pl_conn *conn)
+{
+    pl_conn_count_request(conn);
+    pl_conn_linger(conn);
+    return PL_CLOSE;
+}
+
 /* A framing error: nothing behind it can be trusted, so the connection ends, and the client is
  * given time to read why (RFC 9112, 9.6). */
 enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *exchange,
                                  int status)
 {
+    http_drop_consumer(exchange);
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
     http_reply_status(exchange, status);
-    pl_conn_count_request(conn);
-    pl_conn_linger(conn);
-    return PL_CLOSE;
+    return end_with_linger(conn);
 }
 
 /* The reply found no memory and was taken back; the last of the pool is kept for saying so. */
@@ -38,7 +45,7 @@ static enum pl_next refuse_for_memory(struct pl_conn *conn, struct pl_http_excha
 }
 
 /* The exchange is over: its bytes are consumed and the next one may begin. */
-static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchange)
+enum pl_next http_finish(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     bool is_persistent = exchange->framing.is_persistent && !exchange->is_broken;
 
@@ -46,6 +53,12 @@ static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchan
         return refuse_for_memory(conn, exchange);
 
     pl_conn_consume(conn, exchange->message_bytes);
+    exchange->message_bytes = 0;
+    if (exchange->is_body_open) {
+        http_drop_consumer(exchange);
+        return is_persistent && http_may_discard(exchange) ? http_discard_body(conn, exchange)
+                                                           : end_with_linger(conn);
+    }
     pl_conn_count_request(conn);
     if (!is_persistent)
         return PL_CLOSE;
@@ -142,14 +155,14 @@ static void run_job(struct pl_job *job)
     exchange->route->handler(exchange, exchange->route->context);
 }
 
-/* A reply that was to be streamed will not be: its producer lets go. */
-static void drop_job(struct pl_job *job)
+void http_drop_job(struct pl_job *job)
 {
     struct pl_http_exchange *exchange = pl_job_state(job);
 
     if (exchange->producer != NULL)
         (void)exchange->producer(NULL, exchange->producer_context);
     exchange->producer = NULL;
+    http_drop_consumer(exchange);
 }
 
 /* The handler may block: what stands in front is sent first, then the handler leaves with the
@@ -160,8 +173,8 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 
     if (pl_output_length(pl_conn_output(conn)) > 0)
         return PL_RUN_SEND;
-    job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job, drop_job,
-                            &exchange->route->note);
+    job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job,
+                            http_drop_job, &exchange->route->note);
     if (job == NULL)
         return http_refuse_request(conn, exchange, 503);
     memcpy(pl_job_state(job), exchange, sizeof(*exchange));
@@ -170,8 +183,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
     return PL_WAIT;
 }
 
-/* The reply comes later: the request's bytes go, and its views are empty from here on. */
-static void forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange)
+void http_forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
@@ -181,19 +193,27 @@ static void forget_request(struct pl_conn *conn, struct pl_http_exchange *exchan
     exchange->head.fields_count = 0;
 }
 
+/* A client of 1.0 knows no transfer coding (RFC 9112, 6.1). */
+static uint8_t stream_framing(const struct pl_http_exchange *exchange)
+{
+    if (exchange->has_reply_length)
+        return HTTP_REPLY_LENGTH;
+    return exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
+}
+
 static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *exchange,
                                  enum http_phase phase)
 {
-    exchange->reply_framing =
-        exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
+    exchange->reply_framing = stream_framing(exchange);
     exchange->output = pl_conn_output(conn);
     exchange->phase = (uint8_t)phase;
-    forget_request(conn, exchange);
+    http_forget_request(conn, exchange);
     /* timeouts.handler is until the first byte; from here on the client's hang-up ends it. */
     pl_conn_start_deadline(conn, PL_DEADLINE_NONE);
-    return http_begin_reply(exchange, conn, exchange->type, 0) < 0
-               ? refuse_for_memory(conn, exchange)
-               : PL_RUN_PROCESS;
+    if (http_begin_reply(exchange, conn, exchange->type, exchange->reply_left) < 0)
+        return refuse_for_memory(conn, exchange);
+    exchange->extra_bytes = 0; /* from here on they are trailers */
+    return PL_RUN_PROCESS;
 }
 
 /* HEAD: the head that GET would get, and no body to produce. */
@@ -201,26 +221,26 @@ static enum pl_next skip_stream(struct pl_conn *conn, struct pl_http_exchange *e
 {
     (void)exchange->producer(NULL, exchange->producer_context);
     exchange->producer = NULL;
-    /* A client of 1.0 knows no transfer coding (RFC 9112, 6.1). */
-    exchange->reply_framing =
-        exchange->head.minor_version >= 1 ? HTTP_REPLY_CHUNKED : HTTP_REPLY_UNTIL_CLOSE;
-    if (http_begin_reply(exchange, conn, exchange->type, 0) < 0)
+    exchange->reply_framing = stream_framing(exchange);
+    if (http_begin_reply(exchange, conn, exchange->type, exchange->reply_left) < 0)
         exchange->lacks_memory = true;
-    return finish(conn, exchange);
+    return http_finish(conn, exchange);
 }
 
 static enum pl_next await_reply(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    forget_request(conn, exchange);
+    http_forget_request(conn, exchange);
     exchange->phase = HTTP_PHASE_AWAITING_REPLY;
     pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
     pl_conn_wait_for(conn, PL_COMPLETION);
     return PL_WAIT;
 }
 
-/* The handler has returned, here or in a job. */
-static enum pl_next handled(struct pl_conn *conn, struct pl_http_exchange *exchange)
+enum pl_next http_handled(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
+    if (exchange->consumer != NULL && exchange->status == 0)
+        return http_begin_receiving(conn, exchange);
+    http_drop_consumer(exchange);
     if (exchange->is_deferred && exchange->status == 0)
         return await_reply(conn, exchange);
     if (exchange->is_deferred)
@@ -231,7 +251,7 @@ static enum pl_next handled(struct pl_conn *conn, struct pl_http_exchange *excha
         return skip_stream(conn, exchange);
     if (exchange->status == 0)
         http_reply_status(exchange, 500);
-    return finish(conn, exchange);
+    return http_finish(conn, exchange);
 }
 
 static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *exchange,
@@ -243,52 +263,67 @@ static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *e
 
     if (match != HTTP_MATCH_ROUTE) {
         reply_without_route(exchange, path, match, allow);
-        return finish(conn, exchange);
+        return http_finish(conn, exchange);
     }
     if (exchange->route->handler == NULL) {
         if (!reply_prepared(exchange, exchange->route))
             reply_fixed(exchange, exchange->route->fixed);
-        return finish(conn, exchange);
+        return http_finish(conn, exchange);
     }
     if (!pl_conn_begin_handler(conn, &exchange->route->note, exchange->route->may_block))
         return PL_HAND_OVER;
     if (exchange->route->may_block)
         return start_job(conn, exchange);
     exchange->route->handler(exchange, exchange->route->context);
-    return handled(conn, exchange);
+    return http_handled(conn, exchange);
 }
 
-/* A path that needs decoding; nearly none does. */
-static enum pl_next answer_decoded(struct pl_conn *conn, struct pl_http_exchange *exchange)
+/* The path of a request, decoded into `decoded` where it must be; false: it cannot be. */
+static bool read_path(struct pl_view path, char *decoded, size_t size, struct pl_view *ret_path)
 {
-    char path[PL_BUFFER_BYTES];
-    long length = http_decode_path(pl_http_path(exchange), path, sizeof(path));
+    long length;
 
-    if (length < 0)
-        return http_refuse_request(conn, exchange, 400);
-    return answer_path(conn, exchange, (struct pl_view){ .bytes = path, .length = (size_t)length });
+    if (path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
+        path = PL_VIEW("/");
+    *ret_path = path;
+    if (http_scan((const unsigned char *)path.bytes, path.length, HTTP_CLASS_PLAIN) == path.length)
+        return true;
+    length = http_decode_path(path, decoded, size);
+    *ret_path = (struct pl_view){ .bytes = decoded, .length = (size_t)length };
+    return length >= 0;
+}
+
+bool http_streams_body(struct pl_http_exchange *exchange, struct pl_view input)
+{
+    char decoded[PL_BUFFER_BYTES], allow[128];
+    struct http_route *route;
+    struct pl_view path;
+
+    return exchange->service->streams_bodies &&
+           read_path(http_view(input, exchange->path), decoded, sizeof(decoded), &path) &&
+           http_find_route(exchange->service, http_view(input, exchange->head.method), path, &route,
+                           allow, sizeof(allow)) == HTTP_MATCH_ROUTE &&
+           route->streams_body;
 }
 
 enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
+    char decoded[PL_BUFFER_BYTES];
     struct pl_view path;
 
     exchange->message = pl_conn_input(conn);
-    path = pl_http_path(exchange);
-    if (path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
-        path = PL_VIEW("/");
-    if (http_scan((const unsigned char *)path.bytes, path.length, HTTP_CLASS_PLAIN) < path.length)
-        return answer_decoded(conn, exchange);
+    if (!read_path(pl_http_path(exchange), decoded, sizeof(decoded), &path))
+        return http_refuse_request(conn, exchange, 400);
     return answer_path(conn, exchange, path);
 }
 
 static enum pl_next end_stream(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     exchange->producer = NULL;
-    if (http_end_parts(exchange) < 0 || exchange->is_broken)
+    if (exchange->is_broken || http_end_parts(exchange) < 0)
         return PL_CLOSE;
     pl_conn_close_door(conn);
-    return finish(conn, exchange);
+    return http_finish(conn, exchange);
 }
 
 enum pl_next http_produce(struct pl_conn *conn, struct pl_http_exchange *exchange)
@@ -323,8 +358,16 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
                              struct pl_mail *mail)
 {
     struct pl_job *job = pl_job_of_mail(mail);
-    const struct pl_http_exchange *done = pl_job_state(job);
+    struct pl_http_exchange *done = pl_job_state(job);
+    bool is_part = done->phase == HTTP_PHASE_RECEIVING;
 
+    exchange->consumer = done->consumer;
+    done->consumer = NULL;
+    exchange->consumer_context = done->consumer_context;
+    exchange->consumed = done->consumed;
+    exchange->reply_left = done->reply_left;
+    exchange->has_reply_length = done->has_reply_length;
+    exchange->accepts_trailers = done->accepts_trailers;
     exchange->status = done->status;
     exchange->producer = done->producer;
     exchange->producer_context = done->producer_context;
@@ -341,11 +384,12 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
             exchange->lacks_memory = true;
         if (exchange->lacks_memory || http_has_no_body(exchange)) {
             mail->drop(mail, conn);
-            return handled(conn, exchange);
+            mail = NULL;
         }
     }
-    pl_conn_finish_job(conn, mail);
-    return handled(conn, exchange);
+    if (mail != NULL)
+        pl_conn_finish_job(conn, mail);
+    return is_part ? http_part_taken(conn, exchange) : http_handled(conn, exchange);
 }
 
 static enum pl_next take_whole_reply(struct pl_conn *conn, struct pl_http_exchange *exchange,
@@ -355,7 +399,7 @@ static enum pl_next take_whole_reply(struct pl_conn *conn, struct pl_http_exchan
     exchange->output = pl_conn_output(conn);
     pl_http_reply(exchange, item->status, item->type[0] != '\0' ? item->type : NULL, item->bytes,
                   item->length);
-    return finish(conn, exchange);
+    return http_finish(conn, exchange);
 }
 
 /* One item from another thread; PL_WAIT: there may be more. */
@@ -371,6 +415,8 @@ static enum pl_next take_item(struct pl_conn *conn, struct pl_http_exchange *exc
         if (is_streaming)
             return PL_CLOSE;
         exchange->status = item->status;
+        exchange->reply_left = item->reply_length;
+        exchange->has_reply_length = item->has_reply_length;
         memcpy(exchange->type, item->type, sizeof(exchange->type));
         return begin_stream(conn, exchange, HTTP_PHASE_STREAMING_DEFERRED) == PL_CLOSE ? PL_CLOSE
                                                                                        : PL_WAIT;
@@ -380,6 +426,11 @@ static enum pl_next take_item(struct pl_conn *conn, struct pl_http_exchange *exc
                    : PL_CLOSE;
     case HTTP_MAIL_END:
         return is_streaming ? end_stream(conn, exchange) : PL_CLOSE;
+    case HTTP_MAIL_RESUME:
+        if (exchange->is_paused)
+            pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
+        exchange->is_paused = false;
+        return PL_WAIT;
     }
     return PL_CLOSE;
 }

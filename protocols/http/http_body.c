@@ -3,14 +3,26 @@
 
 #include <string.h>
 
-/* Extensions and trailers are read and dropped; more than this is somebody's weapon. */
+/* Extensions are read and dropped, trailers if nobody wants them; more than this is somebody's
+ * weapon. */
 #define EXTRA_BYTES_MAX 8192
 
 /* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
 #define SIZE_DIGITS_MAX 15
 
-/* Takes the next element of a comma-separated list (RFC 9110, 5.6.1); false at its end. */
-static bool take_element(struct pl_view *list, struct pl_view *ret_element)
+struct pl_view http_trim(struct pl_view text)
+{
+    while (text.length > 0 && (*text.bytes == ' ' || *text.bytes == '\t')) {
+        text.bytes++;
+        text.length--;
+    }
+    while (text.length > 0 &&
+           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t'))
+        text.length--;
+    return text;
+}
+
+bool http_take_element(struct pl_view *list, struct pl_view *ret_element)
 {
     while (list->length > 0) {
         const char *comma = memchr(list->bytes, ',', list->length);
@@ -20,13 +32,7 @@ static bool take_element(struct pl_view *list, struct pl_view *ret_element)
 
         list->bytes += used;
         list->length -= used;
-        while (element.length > 0 && (*element.bytes == ' ' || *element.bytes == '\t')) {
-            element.bytes++;
-            element.length--;
-        }
-        while (element.length > 0 && (element.bytes[element.length - 1] == ' ' ||
-                                      element.bytes[element.length - 1] == '\t'))
-            element.length--;
+        element = http_trim(element);
         if (element.length == 0)
             continue;
         *ret_element = element;
@@ -68,7 +74,7 @@ static void read_transfer_encoding(struct pl_view value, struct codings *codings
     struct pl_view coding;
 
     codings->is_present = true;
-    while (take_element(&value, &coding)) {
+    while (http_take_element(&value, &coding)) {
         codings->is_broken |= codings->is_chunked_last;
         codings->is_chunked_last = http_equals_ignoring_case(coding, "chunked");
         codings->has_unknown |= !codings->is_chunked_last;
@@ -92,7 +98,7 @@ static void read_connection(struct pl_view value, bool *is_close, bool *is_keep_
 {
     struct pl_view option;
 
-    while (take_element(&value, &option)) {
+    while (http_take_element(&value, &option)) {
         if (http_equals_ignoring_case(option, "close"))
             *is_close = true;
         else if (http_equals_ignoring_case(option, "keep-alive"))
@@ -381,7 +387,7 @@ static bool trailer_name_byte(struct http_chunked *chunked, char byte)
     return byte == ':' || http_is_token_byte((unsigned char)byte) != 0;
 }
 
-/* Extensions and trailers are dropped; control bytes in them are not. */
+/* What is dropped is not read by anybody else either; control bytes are refused all the same. */
 static bool extra_byte(struct http_chunked *chunked, char byte, enum chunk_state after_cr)
 {
     if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
@@ -435,14 +441,20 @@ static bool framing_byte(struct http_chunked *chunked, char byte)
     return byte == '\n';
 }
 
+static bool is_trailer(enum chunk_state state)
+{
+    return state == TRAILER_START || state == TRAILER_NAME || state == TRAILER ||
+           state == TRAILER_LF;
+}
+
 enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
-                                    size_t end, size_t *body_end, size_t body_max,
+                                    size_t end, size_t *body_end, uint64_t body_max,
                                     size_t body_begin)
 {
     while (*raw < end) {
-        bool is_last = chunked->state == END_LF;
+        enum chunk_state state = (enum chunk_state)chunked->state;
 
-        if (chunked->state == DATA) {
+        if (state == DATA) {
             size_t part = end - *raw < chunked->left ? end - *raw : (size_t)chunked->left;
 
             memmove(bytes + *body_end, bytes + *raw, part);
@@ -457,7 +469,9 @@ enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, s
             chunked->state = BROKEN;
             return HTTP_CHUNK_ERROR;
         }
-        if (is_last)
+        if (chunked->keeps_trailers && is_trailer(state) && chunked->state != END_LF)
+            bytes[*body_end + chunked->trailer_bytes++] = bytes[*raw - 1];
+        if (state == END_LF)
             return HTTP_CHUNK_DONE;
         if (chunked->left > body_max || *body_end - body_begin > body_max - chunked->left)
             return HTTP_CHUNK_LARGE;

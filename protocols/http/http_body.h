@@ -32,6 +32,11 @@ int http_read_response_framing(const struct http_head *head, struct pl_view inpu
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
                      struct http_span *ret_query);
 
+/* Without the white space around it. */
+struct pl_view http_trim(struct pl_view text);
+/* Takes the next element of a comma-separated list (RFC 9110, 5.6.1); false at its end. */
+bool http_take_element(struct pl_view *list, struct pl_view *ret_element);
+
 static inline unsigned char http_lower(char byte)
 {
     return (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
@@ -58,6 +63,10 @@ struct http_chunked {
     uint8_t digits;       /* of the size at hand */
     uint64_t left;        /* bytes of the chunk at hand still to come */
     uint32_t extra_bytes; /* of extensions and trailers so far; bounded */
+    /* Set by whoever wants the trailer section: its lines are then moved behind the decoded body.
+     */
+    bool keeps_trailers;
+    uint32_t trailer_bytes;
 };
 
 enum http_chunk {
@@ -68,9 +77,10 @@ enum http_chunk {
 };
 
 void http_chunked_init(struct http_chunked *chunked);
-/* Decodes bytes[*raw .. end) and moves the data to bytes + *body_end; both marks are moved on. */
+/* Decodes bytes[*raw .. end) and moves the data to bytes + *body_end; both marks are moved on.
+ * Trailers that are kept stand behind *body_end, before *raw. */
 enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
-                                    size_t end, size_t *body_end, size_t body_max,
+                                    size_t end, size_t *body_end, uint64_t body_max,
                                     size_t body_begin);
 
 #endif

@@ -2,10 +2,13 @@
 /* What a handler, a producer and other threads may do with an exchange: <paceline/http.h>. */
 #include "http_exchange.h"
 
+#include "http_event.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the request ------------------------------------------------------------------------------
  */
@@ -56,26 +59,49 @@ struct pl_view pl_http_body(const struct pl_http_exchange *exchange)
                              .length = exchange->body_end - exchange->body_begin };
 }
 
+bool pl_http_trailer(const struct pl_http_exchange *exchange, const char *name,
+                     struct pl_view *ret_value)
+{
+    struct pl_view lines = http_view(exchange->message, exchange->trailers);
+
+    while (lines.length > 0) {
+        const char *end = memchr(lines.bytes, '\r', lines.length);
+        size_t length = end == NULL ? lines.length : (size_t)(end - lines.bytes);
+        const char *colon = memchr(lines.bytes, ':', length);
+        struct pl_view field = { .bytes = lines.bytes,
+                                 .length = colon == NULL ? 0 : (size_t)(colon - lines.bytes) };
+
+        if (colon != NULL && is_same_name(field, name)) {
+            *ret_value = http_trim(
+                (struct pl_view){ .bytes = colon + 1, .length = length - field.length - 1 });
+            return true;
+        }
+        lines.bytes += length;
+        lines.length -= length;
+        for (size_t i = 0; i < 2 && lines.length > 0; i++, lines.length--)
+            lines.bytes++; /* CR LF */
+    }
+    return false;
+}
+
 /* ---- the reply ---------------------------------------------------------------------------------
  */
 
-static bool is_reserved(const char *name)
+static bool is_among(const char *name, const char *const *names)
 {
-    static const char *const reserved[] = { "content-length", "transfer-encoding", "connection",
-                                            "date", "content-type" };
-
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-        if (http_equals_ignoring_case(pl_view_of(name), reserved[i]))
+    for (; *names != NULL; names++)
+        if (http_equals_ignoring_case(pl_view_of(name), *names))
             return true;
     return false;
 }
 
-int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const char *value)
+/* Appends a field line to those of the head, or of the trailer section. */
+static int add_line(struct pl_http_exchange *exchange, const char *name, const char *value)
 {
     size_t used = exchange->extra_bytes;
     size_t length = strlen(name) + strlen(value) + 4;
 
-    if (name[0] == '\0' || is_reserved(name))
+    if (name[0] == '\0')
         return -EINVAL;
     for (const char *at = name; *at != '\0'; at++)
         if (!http_is_token_byte((unsigned char)*at))
@@ -88,6 +114,50 @@ int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const
     snprintf(exchange->extra + used, sizeof(exchange->extra) - used, "%s: %s\r\n", name, value);
     exchange->extra_bytes = (uint16_t)(used + length);
     return 0;
+}
+
+int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const char *value)
+{
+    static const char *const reserved[] = { "content-length", "transfer-encoding", "connection",
+                                            "date",           "content-type",      NULL };
+
+    return is_among(name, reserved) ? -EINVAL : add_line(exchange, name, value);
+}
+
+int pl_http_add_trailer(struct pl_http_exchange *exchange, const char *name, const char *value)
+{
+    /* Framing, routing, request modifiers, authentication, response control data, and what says how
+     * the content is to be read (RFC 9110, 6.5.1). */
+    static const char *const forbidden[] = { "content-length",
+                                             "transfer-encoding",
+                                             "connection",
+                                             "upgrade",
+                                             "te",
+                                             "trailer",
+                                             "host",
+                                             "date",
+                                             "content-type",
+                                             "content-encoding",
+                                             "content-range",
+                                             "content-location",
+                                             "location",
+                                             "age",
+                                             "cache-control",
+                                             "expires",
+                                             "pragma",
+                                             "vary",
+                                             "warning",
+                                             "retry-after",
+                                             "set-cookie",
+                                             "www-authenticate",
+                                             "proxy-authenticate",
+                                             "authorization",
+                                             "allow",
+                                             NULL };
+
+    if (exchange->phase != HTTP_PHASE_STREAMING || is_among(name, forbidden))
+        return -EINVAL;
+    return add_line(exchange, name, value);
 }
 
 void http_set_type(struct pl_http_exchange *exchange, const char *type)
@@ -110,7 +180,8 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, co
     };
     char *bytes;
 
-    if (head.framing == HTTP_REPLY_UNTIL_CLOSE || pl_conn_is_draining(conn))
+    if (head.framing == HTTP_REPLY_UNTIL_CLOSE || pl_conn_is_draining(conn) ||
+        (exchange->is_body_open && !http_may_discard(exchange)))
         exchange->framing.is_persistent = false;
     head.is_persistent = exchange->framing.is_persistent;
     bytes = pl_output_reserve(pl_conn_output(conn), HTTP_REPLY_HEAD_BYTES + exchange->extra_bytes);
@@ -168,15 +239,68 @@ void http_reply_status(struct pl_http_exchange *exchange, int status)
     pl_http_reply_text(exchange, status, text);
 }
 
-void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
-                          pl_http_producer *producer, void *context)
+void pl_http_reply_file(struct pl_http_exchange *exchange, int status, const char *type, int fd,
+                        off_t offset, size_t length)
+{
+    int err = 0;
+
+    if (exchange->status != 0)
+        abort(); /* a second reply to one request would answer somebody else's */
+    exchange->status = clamp_status(status);
+    if (exchange->conn != NULL)
+        err = http_begin_reply(exchange, exchange->conn, type, length);
+    else
+        http_set_type(exchange, type);
+    if (err < 0 || (exchange->conn != NULL && http_has_no_body(exchange))) {
+        exchange->lacks_memory = err < 0;
+        (void)close(fd);
+        return;
+    }
+    if (pl_output_append_file(exchange->output, fd, offset, length) == 0)
+        return;
+    exchange->is_broken = exchange->conn != NULL; /* its head stands there already */
+    exchange->lacks_memory = exchange->conn == NULL;
+}
+
+/* The client keeps the trailer section (RFC 9110, 10.1.4). */
+static bool accepts_trailers(const struct pl_http_exchange *exchange)
+{
+    struct pl_view codings, coding;
+
+    if (!pl_http_field(exchange, "te", &codings))
+        return false;
+    while (http_take_element(&codings, &coding))
+        if (http_equals_ignoring_case(coding, "trailers"))
+            return true;
+    return false;
+}
+
+static void reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
+                         pl_http_producer *producer, void *context)
 {
     if (exchange->status != 0)
         abort(); /* a second reply to one request would answer somebody else's */
     exchange->status = clamp_status(status);
+    exchange->accepts_trailers = accepts_trailers(exchange);
     http_set_type(exchange, type);
     exchange->producer = producer;
     exchange->producer_context = context;
+}
+
+void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
+                          pl_http_producer *producer, void *context)
+{
+    exchange->has_reply_length = false;
+    exchange->reply_left = 0;
+    reply_stream(exchange, status, type, producer, context);
+}
+
+void pl_http_reply_stream_sized(struct pl_http_exchange *exchange, int status, const char *type,
+                                uint64_t length, pl_http_producer *producer, void *context)
+{
+    exchange->has_reply_length = true;
+    exchange->reply_left = length;
+    reply_stream(exchange, status, type, producer, context);
 }
 
 int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_t length)
@@ -187,6 +311,8 @@ int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_
 
     if (length == 0 || http_has_no_body(exchange))
         return 0;
+    if (exchange->has_reply_length && length > exchange->reply_left)
+        return -EMSGSIZE;
     if (exchange->reply_framing == HTTP_REPLY_CHUNKED)
         err = pl_output_append(exchange->output, size_line,
                                http_encode_chunk_size(length, size_line));
@@ -197,15 +323,25 @@ int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_
     if (err < 0) {
         pl_output_rollback(exchange->output, mark);
         exchange->lacks_memory = true;
+    } else if (exchange->has_reply_length) {
+        exchange->reply_left -= length;
     }
     return err;
 }
 
 int http_end_parts(struct pl_http_exchange *exchange)
 {
-    if (exchange->reply_framing != HTTP_REPLY_CHUNKED || http_has_no_body(exchange))
+    char end[sizeof(exchange->extra) + 8];
+    int trailer_bytes = exchange->accepts_trailers ? exchange->extra_bytes : 0;
+
+    if (http_has_no_body(exchange))
         return 0;
-    return pl_output_append(exchange->output, "0\r\n\r\n", 5);
+    if (exchange->has_reply_length && exchange->reply_left > 0)
+        return -EMSGSIZE; /* the client waits for more than there is */
+    if (exchange->reply_framing != HTTP_REPLY_CHUNKED)
+        return 0;
+    snprintf(end, sizeof(end), "0\r\n%.*s\r\n", trailer_bytes, exchange->extra);
+    return pl_output_append(exchange->output, end, strlen(end));
 }
 
 int pl_http_write(struct pl_http_exchange *exchange, const void *bytes, size_t length)
@@ -236,9 +372,10 @@ static void drop_mail(struct pl_mail *mail, struct pl_conn *conn)
     free(mail);
 }
 
-static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kind, int status,
-                const char *type, const void *bytes, size_t length)
+static int post_item(const struct pl_http_deferred *deferred, const struct http_mail *settings,
+                     const char *type, const void *bytes)
 {
+    size_t length = settings->length;
     struct http_mail *item;
     int err;
 
@@ -247,12 +384,9 @@ static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kin
     item = malloc(sizeof(*item) + length);
     if (item == NULL)
         return -ENOMEM;
-    memset(item, 0, sizeof(*item));
-    item->mail.kind = kind;
-    item->mail.is_last = kind == HTTP_MAIL_REPLY || kind == HTTP_MAIL_END;
+    *item = *settings;
+    item->mail.is_last = item->mail.kind == HTTP_MAIL_REPLY || item->mail.kind == HTTP_MAIL_END;
     item->mail.drop = drop_mail;
-    item->status = clamp_status(status);
-    item->length = length;
     snprintf(item->type, sizeof(item->type), "%s", type == NULL ? "" : type);
     if (length > 0)
         memcpy(item->bytes, bytes, length);
@@ -260,6 +394,16 @@ static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kin
     if (err < 0)
         free(item);
     return err;
+}
+
+static int post(const struct pl_http_deferred *deferred, enum http_mail_kind kind, int status,
+                const char *type, const void *bytes, size_t length)
+{
+    const struct http_mail settings = { .mail = { .kind = kind },
+                                        .status = clamp_status(status),
+                                        .length = length };
+
+    return post_item(deferred, &settings, type, bytes);
 }
 
 int pl_http_deferred_reply(const struct pl_http_deferred *deferred, int status, const char *type,
@@ -273,6 +417,17 @@ int pl_http_deferred_begin(const struct pl_http_deferred *deferred, int status, 
     return post(deferred, HTTP_MAIL_BEGIN, status, type, NULL, 0);
 }
 
+int pl_http_deferred_begin_sized(const struct pl_http_deferred *deferred, int status,
+                                 const char *type, uint64_t length)
+{
+    const struct http_mail settings = { .mail = { .kind = HTTP_MAIL_BEGIN },
+                                        .status = clamp_status(status),
+                                        .reply_length = length,
+                                        .has_reply_length = true };
+
+    return post_item(deferred, &settings, type, NULL);
+}
+
 int pl_http_deferred_write(const struct pl_http_deferred *deferred, const void *bytes,
                            size_t length)
 {
@@ -282,4 +437,18 @@ int pl_http_deferred_write(const struct pl_http_deferred *deferred, const void *
 int pl_http_deferred_end(const struct pl_http_deferred *deferred)
 {
     return post(deferred, HTTP_MAIL_END, 200, NULL, NULL, 0);
+}
+
+int pl_http_deferred_resume(const struct pl_http_deferred *deferred)
+{
+    return post(deferred, HTTP_MAIL_RESUME, 200, NULL, NULL, 0);
+}
+
+int pl_http_deferred_event(const struct pl_http_deferred *deferred,
+                           const struct pl_http_event *event)
+{
+    char text[HTTP_EVENT_BYTES_MAX];
+    long length = http_encode_event(event, text, sizeof(text));
+
+    return length < 0 ? (int)length : pl_http_deferred_write(deferred, text, (size_t)length);
 }

@@ -34,14 +34,13 @@ static void drop_exchange(struct pl_conn *conn)
     pl_conn_set_state(conn, NULL);
 }
 
-/* The client waits for leave to send its body (RFC 9110, 10.1.1). */
-static enum pl_next want_more(struct pl_conn *conn, struct pl_http_exchange *exchange)
+enum pl_next http_want_more(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
     if (pl_conn_peer_is_done(conn))
         return PL_CLOSE;
-    if (exchange->phase == HTTP_PHASE_BODY && !exchange->has_continued) {
+    if (exchange->phase != HTTP_PHASE_HEAD && !exchange->has_continued) {
         exchange->has_continued = true;
         if (pl_output_append(pl_conn_output(conn), interim, sizeof(interim) - 1) < 0)
             return PL_CLOSE;
@@ -62,10 +61,12 @@ static enum pl_next run_phase(struct pl_conn *conn, struct pl_http_exchange *exc
         return http_take_mail(conn, exchange);
     case HTTP_PHASE_STREAMING:
         return http_produce(conn, exchange);
+    case HTTP_PHASE_RECEIVING:
+        return http_receive_parts(conn, exchange);
     }
     switch (http_advance(exchange)) {
     case HTTP_ADVANCE_MORE:
-        return want_more(conn, exchange);
+        return http_want_more(conn, exchange);
     case HTTP_ADVANCE_REFUSE:
         return http_refuse_request(conn, exchange, exchange->parser.status);
     case HTTP_ADVANCE_READY:
@@ -128,7 +129,10 @@ static enum pl_next timeout(struct pl_conn *conn)
 
     if (exchange == NULL || exchange->phase >= HTTP_PHASE_STREAMING)
         return PL_CLOSE;
-    if (exchange->phase < HTTP_PHASE_READY)
+    if (exchange->phase == HTTP_PHASE_RECEIVING && exchange->status != 0)
+        return PL_CLOSE; /* answered; what was to be thrown away does not come */
+    if (exchange->phase < HTTP_PHASE_READY ||
+        (exchange->phase == HTTP_PHASE_RECEIVING && !exchange->is_paused))
         return http_refuse_request(conn, exchange, 408);
     /* The handler's reply is stale from here on. */
     pl_conn_close_door(conn);
@@ -161,6 +165,8 @@ static void closed(struct pl_conn *conn)
 
     if (exchange != NULL && exchange->phase == HTTP_PHASE_STREAMING && exchange->producer != NULL)
         (void)exchange->producer(NULL, exchange->producer_context);
+    if (exchange != NULL)
+        http_drop_consumer(exchange);
     drop_exchange(conn);
 }
 

@@ -17,6 +17,13 @@ void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn
     exchange->route = NULL;
     exchange->output = pl_conn_output(conn);
     exchange->producer = NULL;
+    exchange->consumer = NULL;
+    exchange->trailers = (struct http_span){ .offset = 0 };
+    exchange->is_body_open = false;
+    exchange->is_part_last = false;
+    exchange->is_paused = false;
+    exchange->has_reply_length = false;
+    exchange->accepts_trailers = false;
     exchange->status = 0;
     exchange->phase = HTTP_PHASE_HEAD;
     exchange->reply_framing = HTTP_REPLY_LENGTH;
@@ -41,6 +48,18 @@ static bool has_body(const struct pl_http_exchange *exchange)
     return exchange->framing.is_chunked || exchange->framing.content_length > 0;
 }
 
+/* It is the consumer's: the handler runs now. */
+static enum http_advance leave_body_to_parts(struct pl_http_exchange *exchange)
+{
+    if (exchange->framing.content_length > exchange->service->body_bytes_max)
+        return refuse_with(exchange, 413);
+    exchange->is_body_open = true;
+    exchange->body_left = exchange->framing.is_chunked ? exchange->service->body_bytes_max
+                                                       : exchange->framing.content_length;
+    exchange->phase = HTTP_PHASE_READY;
+    return HTTP_ADVANCE_READY;
+}
+
 /* The head is complete: decide about the body, before any of it is read. */
 static enum http_advance begin_body(struct pl_http_exchange *exchange, struct pl_view input)
 {
@@ -57,13 +76,16 @@ static enum http_advance begin_body(struct pl_http_exchange *exchange, struct pl
         return refuse_with(exchange, status);
     exchange->body_begin = exchange->body_end = exchange->raw = head->length;
     exchange->message_bytes = head->length;
+    exchange->has_continued = !exchange->framing.expects_continue || input.length > head->length;
+    http_chunked_init(&exchange->chunked);
+    exchange->chunked.keeps_trailers = true;
+    if (has_body(exchange) && http_streams_body(exchange, input))
+        return leave_body_to_parts(exchange);
     if (exchange->framing.content_length > bytes_max)
         return refuse_with(exchange, 413);
     exchange->phase = has_body(exchange) ? HTTP_PHASE_BODY : HTTP_PHASE_READY;
-    exchange->has_continued = !exchange->framing.expects_continue || input.length > head->length;
     if (exchange->phase == HTTP_PHASE_READY)
         return HTTP_ADVANCE_READY;
-    http_chunked_init(&exchange->chunked);
     pl_conn_start_deadline(exchange->conn, PL_DEADLINE_BODY);
     if (!exchange->framing.is_chunked &&
         pl_conn_expect_input(exchange->conn,
@@ -72,25 +94,35 @@ static enum http_advance begin_body(struct pl_http_exchange *exchange, struct pl
     return HTTP_ADVANCE_MORE;
 }
 
+enum http_chunk http_decode_input(struct pl_http_exchange *exchange, uint64_t body_max)
+{
+    struct pl_conn *conn = exchange->conn;
+    enum http_chunk result;
+    size_t kept;
+
+    result = http_chunked_decode(&exchange->chunked, pl_conn_input_bytes(conn), &exchange->raw,
+                                 pl_conn_input(conn).length, &exchange->body_end, body_max,
+                                 exchange->body_begin);
+    kept = exchange->body_end + exchange->chunked.trailer_bytes;
+    pl_conn_input_cut(conn, kept, exchange->raw - kept);
+    exchange->raw = kept;
+    exchange->trailers = (struct http_span){ .offset = (uint32_t)exchange->body_end,
+                                             .length = exchange->chunked.trailer_bytes };
+    return result;
+}
+
 static enum http_advance read_chunks(struct pl_http_exchange *exchange)
 {
     struct pl_conn *conn = exchange->conn;
     size_t end = pl_conn_input(conn).length;
-    enum http_chunk result;
 
     if (exchange->raw == end)
         return HTTP_ADVANCE_MORE;
-    result = http_chunked_decode(&exchange->chunked, pl_conn_input_bytes(conn), &exchange->raw, end,
-                                 &exchange->body_end, pl_conn_message_bytes_max(conn),
-                                 exchange->body_begin);
-    /* The framing that was read leaves no gap between the body and what follows it. */
-    pl_conn_input_cut(conn, exchange->body_end, exchange->raw - exchange->body_end);
-    exchange->raw = exchange->body_end;
-    switch (result) {
+    switch (http_decode_input(exchange, pl_conn_message_bytes_max(conn))) {
     case HTTP_CHUNK_MORE:
         return HTTP_ADVANCE_MORE;
     case HTTP_CHUNK_DONE:
-        exchange->message_bytes = exchange->body_end;
+        exchange->message_bytes = exchange->raw;
         exchange->phase = HTTP_PHASE_READY;
         return HTTP_ADVANCE_READY;
     case HTTP_CHUNK_LARGE:

@@ -64,6 +64,7 @@ static int add_route(struct http_service *service, const struct http_route *rout
     service->routes[service->routes_count] = *route;
     service->routes[service->routes_count].path_length = strlen(route->path);
     service->routes[service->routes_count].note.name = route->path;
+    service->streams_bodies |= route->streams_body;
     service->routes_count++;
     return 0;
 }
@@ -85,7 +86,8 @@ static int add_binding(struct http_service *service, const struct pl_binding *bi
                                               .path = route.path,
                                               .handler = route.handler,
                                               .context = route.context,
-                                              .may_block = route.may_block },
+                                              .may_block = route.may_block,
+                                              .streams_body = route.streams_body },
                         error);
         if (err < 0)
             return err;
@@ -169,6 +171,7 @@ int http_service_open(const void *data, const struct pl_binding *bindings, size_
         return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory");
     service->root_fd = -1;
     service->head_bytes_max = (size_t)settings->head_bytes_max;
+    service->body_bytes_max = settings->body_bytes_max;
     service->target_bytes_max = (size_t)settings->target_bytes_max;
     for (size_t i = 0; i < bindings_count && err == 0; i++)
         err = add_binding(service, &bindings[i], error);

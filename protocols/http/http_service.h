@@ -12,6 +12,7 @@ struct http_settings {
     int64_t open_files_valid_us;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
+    uint64_t body_bytes_max;
     struct pl_setting_list routes; /* of struct http_route_settings */
 };
 
@@ -39,6 +40,7 @@ struct http_route {
     const struct http_reply_settings *fixed; /* borrowed */
     struct pl_view fixed_tail; /* owned: what follows the Date of a fixed reply; may be empty */
     bool may_block;
+    bool streams_body;
     struct pl_handler_note note;
 };
 
@@ -49,6 +51,8 @@ struct http_service {
     struct http_file_cache *files; /* owned; NULL without a root */
     size_t head_bytes_max;
     size_t target_bytes_max;
+    uint64_t body_bytes_max; /* of bodies in parts */
+    bool streams_bodies;     /* at least one route */
 };
 
 /* What a fixed reply without a type is. */

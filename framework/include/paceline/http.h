@@ -25,6 +25,10 @@ struct pl_http_route {
     pl_http_handler *handler;
     void *context;  /* borrowed; lives as long as the server */
     bool may_block; /* the connection is parked meanwhile, and timeouts.handler ends its wait */
+    /* The handler runs as soon as the head is there, and pl_http_receive_body() brings the body in
+     * parts, at most http.max_body bytes; otherwise it runs when the whole body stands in memory,
+     * at most limits.message. */
+    bool streams_body;
 };
 
 PL_API extern const struct pl_protocol pl_http_protocol;
@@ -48,8 +52,42 @@ PL_API struct pl_view pl_http_query(const struct pl_http_exchange *exchange);
 /* The value of the first field of that name, in any case; false without one. */
 PL_API bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
                           struct pl_view *ret_value);
-/* The whole body, at most limits.message. */
+/* The whole body, at most limits.message; inside a consumer the part at hand. */
 PL_API struct pl_view pl_http_body(const struct pl_http_exchange *exchange);
+/* The value of the first field of that name in the trailer section (RFC 9112, 7.1.2), which is kept
+ * apart from the head's fields; false without one. With a streamed body from the last part on. */
+PL_API bool pl_http_trailer(const struct pl_http_exchange *exchange, const char *name,
+                            struct pl_view *ret_value);
+
+/* ---- a body in parts --------------------------------------------------------------------------
+ */
+
+enum pl_http_consume {
+    PL_HTTP_TAKEN,  /* the next part may come */
+    PL_HTTP_PAUSED, /* taken too, but no more until pl_http_deferred_resume() */
+    PL_HTTP_ENOUGH, /* no more is wanted: it has replied, or deferred, and is not called again */
+};
+
+/*
+ * Takes the next part of the body, whose bytes are valid until it returns: at least one, but for
+ * the last part of a chunked body, which may be empty. With the last part it replies, or defers; it
+ * may do so before, and what still comes is then thrown away, or the connection ends. What it asks
+ * of the request but for body and trailers is empty: the handler keeps what it needs.
+ *
+ * When the body ends before its last part (the client has gone, its framing is broken,
+ * timeouts.body) it is called a last time with `exchange` NULL, to let go of its context.
+ *
+ * Thread: any, one at a time. With `.may_block` on one that may be blocked.
+ */
+typedef enum pl_http_consume pl_http_consumer(struct pl_http_exchange *exchange,
+                                              struct pl_view part, bool is_last, void *context);
+
+/* From the handler of a route that streams bodies: the parts go to `consumer`, beginning after the
+ * handler has returned, and 100 (Continue) is sent if the client waits for it (RFC 9110, 10.1.1). A
+ * request without a body has one part, the last, and empty. A handler that calls neither this nor a
+ * reply is answered with 500. */
+PL_API void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *consumer,
+                                 void *context);
 
 /* ---- the reply: inside the handler ------------------------------------------------------------
  * One of the reply functions, once; a second reply is a programmer's error. */
@@ -63,6 +101,10 @@ PL_API void pl_http_reply(struct pl_http_exchange *exchange, int status, const c
                           const void *bytes, size_t length);
 /* The same as text/plain. */
 PL_API void pl_http_reply_text(struct pl_http_exchange *exchange, int status, const char *text);
+/* `length` bytes of a regular file from `offset` on. A file that turns out shorter while it is sent
+ * cuts the connection, so that the client knows. Owner: takes over `fd`, in every case. */
+PL_API void pl_http_reply_file(struct pl_http_exchange *exchange, int status, const char *type,
+                               int fd, off_t offset, size_t length);
 
 enum pl_http_produce {
     PL_HTTP_MORE,  /* call me again when there is room */
@@ -81,10 +123,27 @@ typedef enum pl_http_produce pl_http_producer(struct pl_http_exchange *exchange,
  * handler has returned, on any thread, one at a time. */
 PL_API void pl_http_reply_stream(struct pl_http_exchange *exchange, int status, const char *type,
                                  pl_http_producer *producer, void *context);
+/* The same with a Content-Length. A producer that is done before `length` bytes cuts the
+ * connection. */
+PL_API void pl_http_reply_stream_sized(struct pl_http_exchange *exchange, int status,
+                                       const char *type, uint64_t length,
+                                       pl_http_producer *producer, void *context);
 /* Appends to a streamed body, all or nothing. Errors: -ENOBUFS: limits.buffers is reached; return
- * PL_HTTP_MORE and write it again at the next call; -EINVAL: not inside the producer. */
+ * PL_HTTP_MORE and write it again at the next call; -EINVAL: not inside the producer; -EMSGSIZE:
+ * more than the length that was promised. */
 PL_MUST_CHECK PL_API int pl_http_write(struct pl_http_exchange *exchange, const void *bytes,
                                        size_t length);
+/*
+ * A field of the trailer section, from the producer of a streamed reply. It is sent if the reply is
+ * chunked and the client has said that it keeps trailers (`TE: trailers`; RFC 9110, 6.5.1), and is
+ * dropped otherwise: nothing that must be known belongs there.
+ *
+ * Errors: -EINVAL: not a field, or none that may stand in a trailer section (framing, routing,
+ * authentication, what says how to read the body; RFC 9110, 6.5.1), or not inside the producer;
+ * -ENOBUFS: over 1 KiB in all.
+ */
+PL_MUST_CHECK PL_API int pl_http_add_trailer(struct pl_http_exchange *exchange, const char *name,
+                                             const char *value);
 
 /* ---- a reply given later, from any thread ------------------------------------------------------
  */
@@ -110,8 +169,29 @@ PL_MUST_CHECK PL_API int pl_http_deferred_reply(const struct pl_http_deferred *d
                                                 const char *type, const void *bytes, size_t length);
 PL_MUST_CHECK PL_API int pl_http_deferred_begin(const struct pl_http_deferred *deferred, int status,
                                                 const char *type);
+/* With a Content-Length: more bytes, or an end before them, cut the connection. */
+PL_MUST_CHECK PL_API int pl_http_deferred_begin_sized(const struct pl_http_deferred *deferred,
+                                                      int status, const char *type,
+                                                      uint64_t length);
 PL_MUST_CHECK PL_API int pl_http_deferred_write(const struct pl_http_deferred *deferred,
                                                 const void *bytes, size_t length);
 PL_MUST_CHECK PL_API int pl_http_deferred_end(const struct pl_http_deferred *deferred);
+
+/* The consumer that returned PL_HTTP_PAUSED is called with the next part. Errors: -ESTALE, -ENOMEM,
+ * -EAGAIN as above. Thread: any. */
+PL_MUST_CHECK PL_API int pl_http_deferred_resume(const struct pl_http_deferred *deferred);
+
+/* A server-sent event (HTML Living Standard, 9.2): for a stream that was begun with the type
+ * "text/event-stream". */
+struct pl_http_event {
+    const char *name;    /* NULL: "message"; without line ends */
+    const char *id;      /* NULL: none; without line ends */
+    uint32_t retry_ms;   /* 0: none */
+    struct pl_view data; /* any number of lines; CR, LF and CRLF end one */
+};
+/* Errors: as pl_http_deferred_write(); -EINVAL: a line end in `name` or `id`; -EMSGSIZE: over 16
+ * KiB in all. Thread: any. */
+PL_MUST_CHECK PL_API int pl_http_deferred_event(const struct pl_http_deferred *deferred,
+                                                const struct pl_http_event *event);
 
 #endif

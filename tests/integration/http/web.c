@@ -7,8 +7,9 @@
 
 struct web web;
 
+static struct pl_binding bindings[2];
 static const struct pl_app app = {
-    .bytes = sizeof(app), .name = "http-test", .bindings = &web_binding, .bindings_count = 1
+    .bytes = sizeof(app), .name = "http-test", .bindings = bindings, .bindings_count = 2
 };
 
 const char web_fixed_routes[] =
@@ -24,6 +25,9 @@ void web_start(const char *const *sets)
     atomic_store(&web.blocked, 0);
     atomic_store(&web.releases, 0);
     atomic_store(&web.producers_dropped, 0);
+    atomic_store(&web.consumers_dropped, 0);
+    bindings[0] = web_binding;
+    bindings[1] = web_part_binding;
     server_rig_start(&web.rig, &app, sets);
 }
 

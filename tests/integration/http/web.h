@@ -24,6 +24,7 @@ struct web {
 
     /* What handlers and those who answer later have come to. */
     _Atomic uint32_t answerers_begun, answerers_ended, blocked, producers_dropped;
+    _Atomic uint32_t consumers_dropped, parts_taken;
     _Atomic int last_result, second_result;
     /* The test lets go whoever waits for it. */
     _Atomic uint32_t releases;
@@ -35,6 +36,11 @@ extern struct web web;
 
 /* The handlers of handlers.c under their paths. */
 extern const struct pl_binding web_binding;
+/* Those of part_handlers.c. */
+extern const struct pl_binding web_part_binding;
+/* What they make of a body, part by part, from WEB_SUM_BEGIN on. */
+#define WEB_SUM_BEGIN 2166136261u
+uint32_t web_sum(uint32_t sum, const char *bytes, size_t length);
 /* A setting: replies that the configuration fixes. */
 extern const char web_fixed_routes[];
 
@@ -61,6 +67,6 @@ void web_get(int fd, const char *path, int status, const char *body);
 
 /* In the order in which they run. */
 extern const struct case_group web_replies, web_deferred, web_requests, web_refusals, web_files,
-    web_fixed, web_same_bytes;
+    web_fixed, web_same_bytes, web_parts;
 
 #endif
