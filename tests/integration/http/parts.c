@@ -323,6 +323,7 @@ static void a_stream_with_a_length_keeps_the_connection(void **state)
         reply_read(fd, &reply, true);
         assert_true(reply_has(&reply, i == 2 ? "Content-Length: 8\r\n" : "Content-Length: 10\r\n"));
     }
+    client_await(&web.answerers_ended, 2); /* who notes its result after its reply */
     client_say(fd, "GET /sized-long HTTP/1.1\r\nHost: a\r\n\r\n");
     reply_expect(fd, 200, "0123456789");
     assert_int_equal(atomic_load(&web.last_result), -EMSGSIZE);
