@@ -89,6 +89,43 @@ typedef enum pl_http_consume pl_http_consumer(struct pl_http_exchange *exchange,
 PL_API void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *consumer,
                                  void *context);
 
+/* ---- multipart/form-data (RFC 7578; RFC 2046, 5.1) ----------------------------------------------
+ * Read as it comes, in pieces of any size: from a consumer, or at once from a whole body.
+ */
+
+enum pl_http_multipart_found {
+    PL_HTTP_MULTIPART_MORE,   /* all of the input was used */
+    PL_HTTP_MULTIPART_FIELD,  /* a field begins: its name, file name and type */
+    PL_HTTP_MULTIPART_DATA,   /* bytes of it, in *ret_data */
+    PL_HTTP_MULTIPART_END,    /* the last field is complete; what follows is of no meaning */
+    PL_HTTP_MULTIPART_BROKEN, /* no multipart/form-data: answer 400 */
+};
+
+/* Where the reading stands; the caller's memory, never moved while it is read. */
+struct pl_http_multipart {
+    /* Of the field that began last. */
+    char name[256];
+    char file_name[256]; /* as it was sent: no path to be trusted; empty without one */
+    bool has_file_name;
+    char type[128]; /* Content-Type; "text/plain" without one */
+
+    /* The reader's own. */
+    char delimiter[80]; /* CR LF "--" boundary */
+    uint32_t delimiter_bytes, matched, line_bytes, head_bytes, dispositions;
+    int state;
+    char line[1024];
+};
+
+/* Errors: -EINVAL: `content_type` is not multipart/form-data with a boundary of 1 to 70 allowed
+ * bytes. */
+PL_MUST_CHECK PL_API int pl_http_multipart_init(struct pl_http_multipart *multipart,
+                                                struct pl_view content_type);
+
+/* Takes bytes off the front of *input and says what they are; to be called until it returns
+ * PL_HTTP_MULTIPART_MORE. *ret_data is valid until the next call, or the input's end. */
+PL_MUST_CHECK PL_API enum pl_http_multipart_found pl_http_multipart_read(
+    struct pl_http_multipart *multipart, struct pl_view *input, struct pl_view *ret_data);
+
 /* ---- the reply: inside the handler ------------------------------------------------------------
  * One of the reply functions, once; a second reply is a programmer's error. */
 
