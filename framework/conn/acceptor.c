@@ -82,7 +82,7 @@ static enum pl_next wait_for_descriptors(struct pl_acceptor *acceptor)
 /* Some other slot's end will post a completion; looked at once more after saying so. */
 static enum pl_next wait_for_room(struct pl_acceptor *acceptor)
 {
-    if (ops_of(acceptor)->has_room(acceptor->slot.engine, true))
+    if (ops_of(acceptor)->await_place(acceptor->slot.engine))
         return PL_RUN_ACCEPT;
     PL_COUNT(acceptor->slot.thread->stats, accepts_refused);
     PL_LOG_RATED(PL_LOG_WARNING,
@@ -108,7 +108,7 @@ static enum pl_next accept_batch(struct pl_acceptor *acceptor)
     for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
         int fd;
 
-        if (!ops->has_room(acceptor->slot.engine, false))
+        if (!ops->take_place(acceptor->slot.engine))
             return acceptor->is_closing ? PL_CLOSE : wait_for_room(acceptor);
         switch (pl_listener_accept(acceptor->slot.handle.fd, &fd)) {
         case PL_ACCEPT_DONE:
@@ -116,8 +116,10 @@ static enum pl_next accept_batch(struct pl_acceptor *acceptor)
             ops->adopt(acceptor->slot.engine, acceptor, fd);
             break;
         case PL_ACCEPT_EMPTY:
+            ops->give_place(acceptor->slot.engine);
             return nobody_waits(acceptor);
         case PL_ACCEPT_EXHAUSTED:
+            ops->give_place(acceptor->slot.engine);
             return acceptor->is_closing ? PL_CLOSE : wait_for_descriptors(acceptor);
         }
     }

@@ -14,10 +14,14 @@ struct pl_engine_ops {
     void (*ready)(struct pl_engine *engine, struct pl_slot *slot);
     /* holder: the slot's generation has ended; closes its descriptor and gives the slot back */
     void (*release)(struct pl_engine *engine, struct pl_slot *slot);
-    /* any: may another connection be opened? `will_wait`: if not, a completion is posted to the
-     * acceptors as soon as one may */
-    bool (*has_room)(struct pl_engine *engine, bool will_wait);
-    /* its holder: makes a connection of the descriptor and hands it to the model, or closes it */
+    /* any: takes the place of one connection among limits.connections, for adopt or to be given
+     * back; false: there is none */
+    bool (*take_place)(struct pl_engine *engine);
+    void (*give_place)(struct pl_engine *engine);
+    /* any: is there a place? If not, a completion is posted to the acceptors as soon as there is */
+    bool (*await_place)(struct pl_engine *engine);
+    /* its holder: makes a connection of the descriptor in the place that was taken, and hands it to
+     * the model, or closes it */
     void (*adopt)(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd);
     /* holder: takes the descriptor out of the handle set without closing it */
     void (*forget)(struct pl_engine *engine, struct pl_slot *slot);

@@ -29,10 +29,20 @@ static void away(struct pl_engine *engine, struct pl_thread *thread)
     engine->model->ops->away(engine->model, thread);
 }
 
-static bool has_room(struct pl_engine *engine, bool will_wait)
+static bool take_place(struct pl_engine *engine)
 {
-    if (will_wait)
-        atomic_store(&engine->quota->is_awaited, true);
+    uint32_t used = atomic_load_explicit(&engine->quota->used, memory_order_relaxed);
+
+    while (used < engine->quota->max)
+        if (atomic_compare_exchange_weak(&engine->quota->used, &used, used + 1))
+            return true;
+    return false;
+}
+
+/* Said before the last look: who gives a place sees it, or the look sees the place. */
+static bool await_place(struct pl_engine *engine)
+{
+    atomic_store(&engine->quota->is_awaited, true);
     return atomic_load(&engine->quota->used) < engine->quota->max;
 }
 
@@ -54,6 +64,12 @@ static void say_that_there_is_room(struct pl_conn_quota *quota)
             claim_acceptors(quota->engines[i], PL_COMPLETION);
 }
 
+static void give_place(struct pl_engine *engine)
+{
+    atomic_fetch_sub(&engine->quota->used, 1);
+    say_that_there_is_room(engine->quota);
+}
+
 static void release(struct pl_engine *engine, struct pl_slot *slot)
 {
     struct pl_shard *shard = pl_engine_shard_of(engine, slot);
@@ -64,8 +80,7 @@ static void release(struct pl_engine *engine, struct pl_slot *slot)
     pl_slot_table_give(&engine->face.table, slot);
     if (is_conn) {
         atomic_fetch_sub(&shard->conns_open, 1);
-        atomic_fetch_sub(&engine->quota->used, 1);
-        say_that_there_is_room(engine->quota);
+        give_place(engine);
     }
     atomic_fetch_sub(&engine->slots_open, 1);
 }
@@ -115,10 +130,10 @@ static void adopt(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd
     if (slot == NULL) {
         PL_COUNT(thread->stats, accepts_refused);
         pl_close_fd(&fd);
+        give_place(engine);
         return;
     }
     PL_COUNT(thread->stats, accepts);
-    atomic_fetch_add(&engine->quota->used, 1);
     atomic_fetch_add(&engine->shards[shard].conns_open, 1);
     pl_conn_adopt_fd(pl_conn_of(slot), acceptor->service, fd, thread);
     if (atomic_load(&engine->face.is_draining))
@@ -149,7 +164,9 @@ static bool let_go(struct pl_engine *engine, struct pl_slot *slot, uint32_t *ret
 
 const struct pl_engine_ops pl_engine_slot_ops = { .ready = pl_engine_ready,
                                                   .release = release,
-                                                  .has_room = has_room,
+                                                  .take_place = take_place,
+                                                  .give_place = give_place,
+                                                  .await_place = await_place,
                                                   .adopt = adopt,
                                                   .forget = forget,
                                                   .take = pl_engine_take_slot,
