@@ -30,6 +30,10 @@ void address_print(const struct address *address, char *text, size_t size);
 /* True when `name` stands in the comma-separated `list`; NULL stands for all. */
 bool list_has(const char *list, const char *name);
 
+/* The next word of a comma-separated list; `list` moves behind it, and is NULL behind the last one.
+ * False: there was none. */
+bool argument_word(const char *option, const char **list, char *word, size_t size);
+
 /* Ends with 64 and points to the help of `command`. */
 __attribute__((noreturn)) void argument_unknown(const char *command);
 

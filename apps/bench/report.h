@@ -64,8 +64,9 @@ void report_print(const struct report *report, FILE *out);
 /* One JSON object with every value that was measured. */
 void report_write_json(const struct report *report, FILE *out);
 /* One HTML file without any outside request: the table, and a plot per column drawn by gnuplot as
- * inline SVG. The file appears whole or not at all. Errors: -1 with a sentence on stderr, when
- * gnuplot is missing or fails or the file cannot be written. */
+ * inline SVG. A page that cannot be made leaves what stood there. Errors: an exit code with a
+ * sentence on stderr, EX_UNAVAILABLE when gnuplot is missing or fails, EX_CANTCREAT when the file
+ * cannot be written. */
 int report_write_page(const struct report *report, const char *path);
 
 #endif
