@@ -211,21 +211,42 @@ mistake() {
     ends "$wanted" "$pattern" "$bench" timeline "$@" && nothing_left
 }
 expect 'an unknown model, in the words of the application' \
-    mistake 69 "did not start: .*'model': expected one of" --model reacter
+    mistake 64 "--model: 'reacter': .*expected one of .*did you mean 'reactor'" --model reacter
 expect 'a path that is none' mistake 64 "path: expected a path from / on without spaces, not 'x'" --path x
 expect 'too short' mistake 64 'ms: ' --ms 0
 expect 'one connection has nobody beside it' mistake 64 'connections' --connections 1
 expect 'an unknown option' mistake 64 'timeline' --fast
 expect 'an argument too many' mistake 64 'only options are expected' x
 expect 'no such application' mistake 69 "no program" --app "$scratch/nothing"
-expect 'no such configuration' mistake 78 'nothing.yaml' -c "$scratch/nothing.yaml"
+expect 'no such configuration' mistake 66 'nothing.yaml: cannot be read' -c "$scratch/nothing.yaml"
 expect 'an application without HTTP' mistake 78 'no service of the protocol http' \
     --app "$build/apps/echo"
 expect 'no such record' mistake 66 'No such file' --draw "$scratch/nothing.txt"
 echo 'lf-0 12 leading' >"$scratch/bad.txt"
 expect 'a record that is none' mistake 65 'bad.txt:1: "leading" is no role' --draw "$scratch/bad.txt"
-expect 'a picture that cannot be written' mistake 73 'nowhere/x.svg: No such file' \
+expect 'an empty record is none' mistake 65 'is empty, expected lines' --draw /dev/null
+expect 'a folder is no file' mistake 66 'cannot be read: Is a directory' --draw "$scratch"
+for option in --out --record; do
+    expect "$option: a file that cannot be written" mistake 73 \
+        'nowhere/x cannot be written: No such file' "$option" "$scratch/nowhere/x"
+done
+expect 'nor when a record is drawn' mistake 73 'nowhere/x.svg cannot be written: No such file' \
     --draw "$scratch/reactor.txt" --out "$scratch/nowhere/x.svg"
+expect 'a picture that does not fit is the same failure' mistake 73 'full cannot be written' \
+    --draw "$scratch/reactor.txt" --out /dev/full
+keeps_the_old() {
+    echo old >"$scratch/old.svg"
+    mistake 65 'is empty' --draw /dev/null --out "$scratch/old.svg" &&
+        [ "$(cat "$scratch/old.svg")" = old ]
+}
+expect 'what stands there stays until there is a picture' keeps_the_old
+no_picture() {
+    mistake 1 "first reply is 'HTTP/1.1 404 Not Found' \(asked for /nothing\)" "$1" /nothing \
+        --out "$scratch/error.svg" && [ ! -e "$scratch/error.svg" ]
+}
+expect 'replies that are errors are a failure' no_picture --path
+expect 'the slow ones too' no_picture --slow-path
+expect 'unless they are meant' mistake 0 '^<svg' --path /nothing --any-status
 expect '--help names every option' mistake 0 '--slow-path PATH' --help
 
 is_loaded() {
