@@ -152,6 +152,13 @@ bool argument_word(const char *option, const char **list, char *word, size_t siz
     return true;
 }
 
+void words_add(char *words, size_t size, const char *word)
+{
+    size_t length = strlen(words);
+
+    snprintf(words + length, size - length, " %s", word);
+}
+
 void argument_unknown(const char *command)
 {
     fprintf(stderr, "Try: paceline-bench %s --help\n", command);

@@ -34,6 +34,9 @@ bool list_has(const char *list, const char *name);
  * False: there was none. */
 bool argument_word(const char *option, const char **list, char *word, size_t size);
 
+/* A blank and the word, for a sentence that says what was expected. */
+void words_add(char *words, size_t size, const char *word);
+
 /* Ends with 64 and points to the help of `command`. */
 __attribute__((noreturn)) void argument_unknown(const char *command);
 

@@ -58,7 +58,7 @@ static const char usage_text[] =
     "      --all           every claim\n"
     "      --rounds N      rounds of each claim (11; --quick: 8, the least that can tell)\n"
     "      --quick         short rounds: below 2 s for each claim\n"
-    "      --json FILE     write what was found as JSON\n"
+    "      --json FILE     write what was found as JSON; - is the standard output\n"
     "      --page FILE     write a page of HTML; with several claims, FILE-NAME for each\n"
     "      --quiet         no progress\n"
     "  -h, --help          print this, and end\n";
@@ -89,13 +89,11 @@ static void choose_by_name(struct options *options, const char *name)
     char names[256] = "";
 
     for (size_t i = 0; i < CLAIMS_COUNT; i++) {
-        size_t length = strlen(names);
-
         if (strcmp(claims[i]->name, name) == 0) {
             choose(options, i);
             return;
         }
-        snprintf(names + length, sizeof(names) - length, " %s", claims[i]->name);
+        words_add(names, sizeof(names), claims[i]->name);
     }
     die(EX_USAGE, "unknown claim '%s', expected one of:%s", name, names);
 }

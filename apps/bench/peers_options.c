@@ -69,11 +69,9 @@ static void check_word(const char *word)
     char names[256] = "";
 
     for (size_t i = 0; i < scenarios_count; i++) {
-        size_t length = strlen(names);
-
         if (strcmp(scenarios[i].key, word) == 0)
             return;
-        snprintf(names + length, sizeof(names) - length, " %s", scenarios[i].key);
+        words_add(names, sizeof(names), scenarios[i].key);
     }
     die(EX_USAGE, "--only: unknown scenario '%s', expected some of:%s", word, names);
 }

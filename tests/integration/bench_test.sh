@@ -7,14 +7,7 @@ bench=$build/apps/paceline-bench
 export TMPDIR=$scratch
 
 # ends CODE PATTERN ARGUMENTS...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$bench" "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
+ends() { command_ends "$1" "$2" "$bench" "${@:3}"; }
 
 # Every process that a measurement starts has our TMPDIR in its environment.
 nothing_left() {

@@ -9,14 +9,7 @@ export TMPDIR=$scratch/tmp
 names=(unix-socket epoll edge sendfile threads rwlock)
 
 # ends CODE PATTERN ARGUMENTS...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$bench" claims "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
+ends() { command_ends "$1" "$2" "$bench" claims "${@:3}"; }
 
 nothing_left() {
     ls -A "$TMPDIR"

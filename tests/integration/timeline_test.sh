@@ -9,16 +9,6 @@ mkdir "$scratch/tmp"
 export TMPDIR=$scratch/tmp
 models=(leader_followers half_sync_half_async reactor proactor per_core)
 
-# ends CODE PATTERN COMMAND...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
-
 # A server of ours has this scratch folder in its command line.
 nothing_left() {
     ls -A "$TMPDIR"
@@ -193,7 +183,7 @@ expect 'a file that cannot be written is logged, and the server goes on' goes_on
 sets() {
     local wanted=$1 pattern=$2
     shift 2
-    ends "$wanted" "$pattern" "$paceline" --check "${@/#/--set=}"
+    command_ends "$wanted" "$pattern" "$paceline" --check "${@/#/--set=}"
 }
 expect 'entries without a file' sets 78 'timeline: `entries` without a `file`' timeline.entries=5
 expect 'a file without entries' sets 78 'a `file`, but `entries` is 0' timeline.file=x
@@ -203,12 +193,12 @@ expect 'too many entries' sets 78 'from 0 to 65536, not .65537' timeline.entries
 expect 'both are good' sets 0 'is good' timeline.entries=65536 timeline.file=x
 printf 'timeline: { entries: 0, file: "" }\nservices: [ { listen: [ "127.0.0.1:0" ] } ]\n' \
     >"$scratch/off.yaml"
-expect 'said to be off, it is off' ends 0 'is good' "$paceline" --check -c "$scratch/off.yaml"
+expect 'said to be off, it is off' command_ends 0 'is good' "$paceline" --check -c "$scratch/off.yaml"
 
 mistake() {
     local wanted=$1 pattern=$2
     shift 2
-    ends "$wanted" "$pattern" "$bench" timeline "$@" && nothing_left
+    command_ends "$wanted" "$pattern" "$bench" timeline "$@" && nothing_left
 }
 expect 'an unknown model, in the words of the application' \
     mistake 64 "--model: 'reacter': .*expected one of .*did you mean 'reactor'" --model reacter
