@@ -136,6 +136,29 @@ bool list_has(const char *list, const char *name)
     }
 }
 
+bool argument_word(const char *option, const char **list, char *word, size_t size)
+{
+    size_t length;
+
+    if (*list == NULL)
+        return false;
+    length = strcspn(*list, ",");
+    if (length == 0)
+        die(EX_USAGE, "--%s: an empty word, expected words with commas between them", option);
+    if (length >= size)
+        die(EX_USAGE, "--%s: '%.*s' is too long", option, (int)length, *list);
+    snprintf(word, size, "%.*s", (int)length, *list);
+    *list = (*list)[length] == ',' ? *list + length + 1 : NULL;
+    return true;
+}
+
+void words_add(char *words, size_t size, const char *word)
+{
+    size_t length = strlen(words);
+
+    snprintf(words + length, size - length, " %s", word);
+}
+
 void argument_unknown(const char *command)
 {
     fprintf(stderr, "Try: paceline-bench %s --help\n", command);

@@ -30,6 +30,13 @@ void address_print(const struct address *address, char *text, size_t size);
 /* True when `name` stands in the comma-separated `list`; NULL stands for all. */
 bool list_has(const char *list, const char *name);
 
+/* The next word of a comma-separated list; `list` moves behind it, and is NULL behind the last one.
+ * False: there was none. */
+bool argument_word(const char *option, const char **list, char *word, size_t size);
+
+/* A blank and the word, for a sentence that says what was expected. */
+void words_add(char *words, size_t size, const char *word);
+
 /* Ends with 64 and points to the help of `command`. */
 __attribute__((noreturn)) void argument_unknown(const char *command);
 

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* After a signal; every other exit code is 0, 1, or one of sysexits.h. */
+#define EXIT_INTERRUPTED 130
+
 /* One row per command in main.c. argv[0] is the command's name; returns the exit code. */
 typedef int bench_command(int argc, char **argv);
 

@@ -5,10 +5,14 @@
  *     options ─▶ for each claim: describe, run, table, verdict ─▶ JSON
  */
 #include "claims.h"
+
+#include "arguments.h"
+#include "bench.h"
+#include "options.h"
+#include "output_file.h"
 #include "report_text.h"
 
-#include <errno.h>
-#include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,12 +35,17 @@ static const struct claim *const claims[] = { &claim_unix_socket, &claim_epoll, 
 #define OTHERS_CPUS_TOLD 0.1
 
 struct options {
+    struct common_options common;
     bool is_chosen[CLAIMS_COUNT];
     size_t chosen_count;
     size_t rounds_count;
     double round_s;
-    bool is_quiet;
-    const char *json, *page; /* NULL: none */
+};
+
+/* In memory until all is measured: the file keeps until then what it has. */
+struct json {
+    FILE *out;
+    size_t claims_count;
 };
 
 static const char usage_text[] =
@@ -49,109 +58,102 @@ static const char usage_text[] =
     "      --all           every claim\n"
     "      --rounds N      rounds of each claim (11; --quick: 8, the least that can tell)\n"
     "      --quick         short rounds: below 2 s for each claim\n"
-    "      --json FILE     write what was found as JSON\n"
+    "      --json FILE     write what was found as JSON; - is the standard output\n"
     "      --page FILE     write a page of HTML; with several claims, FILE-NAME for each\n"
     "      --quiet         no progress\n"
     "  -h, --help          print this, and end\n";
 
 /* ---- command line ---------------------------------------------------------------------------- */
 
-enum { OPT_ALL = 256, OPT_ROUNDS, OPT_QUICK, OPT_JSON, OPT_PAGE, OPT_QUIET };
+enum { OPT_ALL = 256 };
 
 static const struct option long_options[] = {
     { "all", no_argument, NULL, OPT_ALL },
-    { "rounds", required_argument, NULL, OPT_ROUNDS },
-    { "quick", no_argument, NULL, OPT_QUICK },
-    { "json", required_argument, NULL, OPT_JSON },
-    { "page", required_argument, NULL, OPT_PAGE },
-    { "quiet", no_argument, NULL, OPT_QUIET },
+    { "rounds", required_argument, NULL, OPTION_ROUNDS },
+    { "quick", no_argument, NULL, OPTION_QUICK },
+    { "json", required_argument, NULL, OPTION_JSON },
+    { "page", required_argument, NULL, OPTION_PAGE },
+    { "quiet", no_argument, NULL, OPTION_QUIET },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
 
-static bool read_rounds(struct options *options, const char *text)
+static void choose(struct options *options, size_t index)
 {
-    char *end;
-    unsigned long rounds = strtoul(text, &end, 10);
-
-    if (*text < '1' || *text > '9' || *end != '\0' || rounds > SERIES_VALUES_MAX) {
-        fprintf(stderr, "paceline-bench: --rounds: expected a number from 1 to %d, not '%s'\n",
-                SERIES_VALUES_MAX, text);
-        return false;
-    }
-    options->rounds_count = rounds;
-    return true;
+    options->chosen_count += !options->is_chosen[index];
+    options->is_chosen[index] = true;
 }
 
-static bool choose(struct options *options, const char *name)
+static void choose_by_name(struct options *options, const char *name)
 {
+    char names[256] = "";
+
     for (size_t i = 0; i < CLAIMS_COUNT; i++) {
-        if (strcmp(claims[i]->name, name) != 0)
-            continue;
-        options->chosen_count += !options->is_chosen[i];
-        options->is_chosen[i] = true;
-        return true;
+        if (strcmp(claims[i]->name, name) == 0) {
+            choose(options, i);
+            return;
+        }
+        words_add(names, sizeof(names), claims[i]->name);
     }
-    fprintf(stderr, "paceline-bench: unknown claim '%s', expected one of:", name);
+    die(EX_USAGE, "unknown claim '%s', expected one of:%s", name, names);
+}
+
+/* --all is the only one of its own. */
+static void take_option(void *context, int option)
+{
+    (void)option;
     for (size_t i = 0; i < CLAIMS_COUNT; i++)
-        fprintf(stderr, " %s", claims[i]->name);
-    fputc('\n', stderr);
-    return false;
+        choose(context, i);
 }
 
-/* Errors: the exit code; EX_OK with is_help: the usage is wanted. */
-static int take_option(struct options *options, int option, bool *is_help)
+static const struct option_reader reader = { .command = "claims",
+                                             .usage = usage_text,
+                                             .short_options = "h",
+                                             .options = long_options,
+                                             .take = take_option,
+                                             .has_arguments = true };
+
+/* "claims.html" becomes "claims-epoll.html" where there are several. */
+static void page_path(const struct options *options, const struct claim *claim, char *path,
+                      size_t size)
 {
-    switch (option) {
-    case OPT_ALL:
-        for (size_t i = 0; i < CLAIMS_COUNT; i++)
-            options->is_chosen[i] = true;
-        options->chosen_count = CLAIMS_COUNT;
-        return EX_OK;
-    case OPT_ROUNDS:
-        return read_rounds(options, optarg) ? EX_OK : EX_USAGE;
-    case OPT_QUICK:
-        options->round_s = ROUND_QUICK_S;
-        return EX_OK;
-    case OPT_JSON:
-        options->json = optarg;
-        return EX_OK;
-    case OPT_PAGE:
-        options->page = optarg;
-        return EX_OK;
-    case OPT_QUIET:
-        options->is_quiet = true;
-        return EX_OK;
-    case 'h':
-        *is_help = true;
-        return EX_OK;
-    default:
-        fputs("Try: paceline-bench claims --help\n", stderr);
-        return EX_USAGE;
+    const char *page = options->common.page_path, *dot = strrchr(page, '.');
+    size_t stem = dot == NULL || strchr(dot, '/') != NULL ? strlen(page) : (size_t)(dot - page);
+
+    if (options->chosen_count == 1)
+        snprintf(path, size, "%s", page);
+    else
+        snprintf(path, size, "%.*s-%s%s", (int)stem, page, claim->name, page + stem);
+}
+
+static void check_output(const struct options *options)
+{
+    char path[PATH_MAX];
+
+    options_check_output(options->common.json_path, NULL);
+    for (size_t i = 0; i < CLAIMS_COUNT && options->common.page_path != NULL; i++) {
+        if (!options->is_chosen[i])
+            continue;
+        page_path(options, claims[i], path, sizeof(path));
+        options_check_output(NULL, path);
     }
 }
 
-static int read_options(struct options *options, int argc, char **argv, bool *is_help)
+static void read_options(struct options *options, int argc, char **argv)
 {
-    int option, code;
+    int first;
 
-    *options = (struct options){ .round_s = ROUND_S };
-    optind = 0; /* the caller has read options of its own */
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        code = take_option(options, option, is_help);
-        if (code != EX_OK || *is_help)
-            return code;
-    }
-    for (; optind < argc; optind++)
-        if (!choose(options, argv[optind]))
-            return EX_USAGE;
+    *options = (struct options){ .chosen_count = 0 };
+    first = options_read(&reader, &options->common, options, argc, argv);
+    for (int i = first; i < argc; i++)
+        choose_by_name(options, argv[i]);
+    if (options->chosen_count == 0 && argc > 1)
+        die(EX_USAGE, "no claim, expected a name or --all");
+    options->round_s = options->common.is_quick ? ROUND_QUICK_S : ROUND_S;
+    options->rounds_count = options->common.rounds;
     if (options->rounds_count == 0)
-        options->rounds_count = options->round_s < ROUND_S ? SERIES_PAIRS_MIN : ROUNDS_COUNT;
-    if (options->chosen_count == 0 && argc > 1) {
-        fputs("paceline-bench: no claim, expected a name or --all\n", stderr);
-        return EX_USAGE;
-    }
-    return EX_OK;
+        options->rounds_count = options->common.is_quick ? SERIES_PAIRS_MIN : ROUNDS_COUNT;
+    check_output(options);
 }
 
 static void print_list(void)
@@ -163,47 +165,39 @@ static void print_list(void)
 
 /* ---- what is printed ------------------------------------------------------------------------- */
 
-/* "claims.html" becomes "claims-epoll.html" where there are several. */
-static void page_path(const struct options *options, const struct claim *claim, char *path,
-                      size_t size)
-{
-    const char *dot = strrchr(options->page, '.');
-    size_t stem = dot == NULL || strchr(dot, '/') != NULL ? strlen(options->page)
-                                                          : (size_t)(dot - options->page);
-
-    if (options->chosen_count == 1)
-        snprintf(path, size, "%s", options->page);
-    else
-        snprintf(path, size, "%.*s-%s%s", (int)stem, options->page, claim->name,
-                 options->page + stem);
-}
-
 /* On the page the verdict is the last paragraph of the method. */
 static int write_page(const struct options *options, const struct claim *claim,
                       struct claim_bench *bench, const struct sentence *verdict)
 {
-    char path[4096], method[2048];
-    int err;
+    char path[PATH_MAX], method[2048];
+    int code;
 
     page_path(options, claim, path, sizeof(path));
     snprintf(method, sizeof(method), "%s\n\n%s.\n\n%s", claim->method, claim->figures,
              verdict->text);
     bench->report.title = claim->sentence;
     bench->report.method = method;
-    err = report_write_page(&bench->report, path);
+    code = report_write_page(&bench->report, path);
     bench->report.title = claim->figures;
     bench->report.method = claim->method;
-    return err;
+    return code;
 }
 
-static void write_json(FILE *json, const struct claim *claim, const struct claim_bench *bench,
-                       const struct sentence *verdict)
+static bool is_json_out(const struct options *options)
 {
+    return options->common.json_path != NULL && strcmp(options->common.json_path, "-") == 0;
+}
+
+static void write_json(struct json *found, const struct claim *claim,
+                       const struct claim_bench *bench, const struct sentence *verdict)
+{
+    FILE *json = found->out;
     const char *const fields[][2] = { { "{\"name\":", claim->name },
                                       { ",\"claim\":", claim->sentence },
                                       { ",\"verdict\":", verdict->text },
                                       { ",\"left_out\":", bench->left_out } };
 
+    fputs(found->claims_count++ == 0 ? "{\"claims\":[" : ",\n", json);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         fputs(fields[i][0], json);
         text_write_json(fields[i][1], json);
@@ -289,92 +283,82 @@ static void describe(const struct claim *claim, struct claim_bench *bench, size_
     claim->describe(bench);
 }
 
-/* Errors: 1 when it could not be measured, or its page not be written. */
+/* Errors: the exit code, 1 when it could not be measured. */
 static int run_claim(const struct options *options, const struct claim *claim, size_t files_max,
-                     struct claim_plan *plan, FILE *json, bool is_first)
+                     struct claim_plan *plan, struct json *json)
 {
-    struct claim_bench *bench = calloc(1, sizeof(*bench));
+    struct claim_bench *bench = must_alloc(1, sizeof(*bench));
     struct sentence verdict = { .length = 0 };
-    int err;
+    int code = 1, err;
 
-    if (bench == NULL) {
-        fputs("paceline-bench: out of memory\n", stderr);
-        return 1;
-    }
     describe(claim, bench, files_max);
     err = claim_run(claim, bench, plan);
     if (err < 0) {
         fprintf(stderr, "paceline-bench: claim %s: %s\n", claim->name, strerror(-err));
     } else {
+        code = EX_OK;
         claim->judge(bench, &verdict);
-        print_claim(claim, bench, &verdict);
-        if (json != NULL && !is_first)
-            fputs(",\n", json);
-        if (json != NULL)
-            write_json(json, claim, bench, &verdict);
-        if (options->page != NULL)
-            err = write_page(options, claim, bench, &verdict);
+        if (!is_json_out(options))
+            print_claim(claim, bench, &verdict);
+        write_json(json, claim, bench, &verdict);
+        if (options->common.page_path != NULL)
+            code = write_page(options, claim, bench, &verdict);
     }
     free(bench);
-    return err < 0;
+    return code;
 }
 
-static int run_all(const struct options *options, FILE *json)
+static int run_all(const struct options *options, struct json *json)
 {
     struct progress progress;
     struct claim_plan plan = { .rounds_count = options->rounds_count,
                                .round_s = options->round_s,
                                .progress = &progress };
     size_t files_max = raise_files_max();
-    bool is_first = true;
     int code = EX_OK;
 
     progress_begin(&progress, options->chosen_count * options->rounds_count, options->round_s,
-                   options->is_quiet);
+                   options->common.is_quiet);
     for (size_t i = 0; i < CLAIMS_COUNT && plan.signal == 0; i++) {
-        if (!options->is_chosen[i])
-            continue;
-        if (run_claim(options, claims[i], files_max, &plan, json, is_first) != 0)
-            code = 1;
-        else
-            is_first = false;
+        int err =
+            options->is_chosen[i] ? run_claim(options, claims[i], files_max, &plan, json) : EX_OK;
+
+        code = code == EX_OK ? err : code;
     }
     progress_end(&progress);
     if (plan.signal != 0)
         return 128 + plan.signal;
-    return plan.has_failure ? 1 : code;
+    return code == EX_OK && plan.has_failure ? 1 : code;
+}
+
+static int run_and_write(const struct options *options)
+{
+    const char *json_path = options->common.json_path;
+    char *text = NULL;
+    size_t length;
+    struct json json = { .out = open_memstream(&text, &length) };
+    int code, err;
+
+    if (json.out == NULL)
+        die(EX_OSERR, "out of memory");
+    code = run_all(options, &json);
+    fputs(json.claims_count == 0 ? "{\"claims\":[]}\n" : "]}\n", json.out);
+    if (fclose(json.out) != 0)
+        die(EX_OSERR, "out of memory");
+    err = output_file_write(json_path, text, json_path == NULL ? 0 : length);
+    free(text);
+    return err == EX_OK ? code : err;
 }
 
 int claims_main(int argc, char **argv)
 {
     struct options options;
-    FILE *json = NULL;
-    bool is_help = false;
-    int code = read_options(&options, argc, argv, &is_help);
 
-    if (code != EX_OK)
-        return code;
-    if (is_help) {
-        fputs(usage_text, stdout);
-        return EX_OK;
-    }
+    read_options(&options, argc, argv);
     if (options.chosen_count == 0) {
         print_list();
         return EX_OK;
     }
-    if (options.json != NULL && (json = fopen(options.json, "we")) == NULL) {
-        fprintf(stderr, "paceline-bench: %s: %s\n", options.json, strerror(errno));
-        return EX_CANTCREAT;
-    }
     block_signals();
-    if (json != NULL)
-        fputs("{\"claims\":[", json);
-    code = run_all(&options, json);
-    if (json != NULL)
-        fputs("]}\n", json);
-    if (json != NULL && fclose(json) != 0) {
-        fprintf(stderr, "paceline-bench: %s: %s\n", options.json, strerror(errno));
-        return EX_IOERR;
-    }
-    return code;
+    return run_and_write(&options);
 }

@@ -2,6 +2,8 @@
 #include "contender.h"
 
 #include "bench.h"
+#include "command.h"
+#include "arguments.h"
 #include "contender_configs.h"
 #include "place.h"
 
@@ -11,8 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-
-#define ARGUMENTS_MAX 64
 
 /* The order of the rows. */
 static const char default_list[] = "per_core,leader_followers,reactor+0,half_sync_half_async,"
@@ -30,7 +30,10 @@ static void take_word(struct contender *contender, const char *word)
     else if (word[0] != '\0' && strspn(word, "0123456789") == strlen(word))
         snprintf(contender->threads, sizeof(contender->threads), "%s", word);
     else
-        die(EX_USAGE, "contender '%s': unknown word '%s'", contender->name, word);
+        die(EX_USAGE,
+            "--contenders: '%s': unknown word '%s', expected oneshot, edge, always, adaptive, "
+            "kernel or a number of threads",
+            contender->name, word);
 }
 
 static void read_one(struct contender *contender, const char *text)
@@ -39,8 +42,6 @@ static void read_one(struct contender *contender, const char *text)
     char *rest = words, *word;
 
     *contender = (struct contender){ .kind = CONTENDER_PACELINE };
-    if (strlen(text) >= sizeof(contender->name) || text[0] == '\0')
-        die(EX_USAGE, "'%s' is no contender", text);
     snprintf(contender->name, sizeof(contender->name), "%s", text);
     snprintf(words, sizeof(words), "%s", text);
     for (size_t i = 1; i < contender_kinds_count; i++)
@@ -51,7 +52,7 @@ static void read_one(struct contender *contender, const char *text)
     word = strsep(&rest, "+");
     if (strlen(word) >= sizeof(contender->model) ||
         strspn(word, "abcdefghijklmnopqrstuvwxyz_") != strlen(word))
-        die(EX_USAGE, "'%s' is no contender", text);
+        die(EX_USAGE, "--contenders: '%s' is no contender", text);
     snprintf(contender->model, sizeof(contender->model), "%s", word);
     while ((word = strsep(&rest, "+")) != NULL)
         take_word(contender, word);
@@ -59,15 +60,15 @@ static void read_one(struct contender *contender, const char *text)
 
 size_t contenders_read(const char *list, struct contender *contenders)
 {
-    char *copy = strdup(list == NULL ? default_list : list);
+    const char *rest = list == NULL ? default_list : list;
+    char word[sizeof(contenders[0].name)];
     size_t count = 0;
 
-    for (char *rest = copy, *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
+    while (argument_word("contenders", &rest, word, sizeof(word))) {
         if (count == CONTENDERS_MAX)
-            die(EX_USAGE, "more than %d contenders", CONTENDERS_MAX);
-        read_one(&contenders[count++], one);
+            die(EX_USAGE, "--contenders: more than %d", CONTENDERS_MAX);
+        read_one(&contenders[count++], word);
     }
-    free(copy);
     return count;
 }
 
@@ -115,52 +116,78 @@ void contender_place_close(struct contender_place *place)
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
-struct command {
-    char *argv[ARGUMENTS_MAX];
-    size_t count;
-    char texts[ARGUMENTS_MAX][96];
-};
-
-static void add(struct command *command, const char *argument)
+static void write_config(const struct contender_place *place, const struct contender_kind *kind,
+                         unsigned port, char *path, size_t size)
 {
-    if (command->count + 1 < ARGUMENTS_MAX)
-        command->argv[command->count++] = (char *)(uintptr_t)argument;
-    command->argv[command->count] = NULL;
+    FILE *file;
+
+    snprintf(path, size, "%s/%s.conf", place->directory, kind->name);
+    file = fopen(path, "we");
+    if (file == NULL)
+        die(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    kind->write(file, place, port);
+    fclose(file);
 }
 
-static void add_set(struct command *command, const char *key, const char *value)
+static void begin_command(struct command *command, const struct contender_kind *kind,
+                          const char *program, const char *config)
 {
-    char *text = command->texts[command->count];
-
-    if (value[0] == '\0')
-        return;
-    snprintf(text, sizeof(command->texts[0]), "%s=%s", key, value);
-    add(command, "--set");
-    add(command, text);
+    *command = (struct command){ .count = 0 };
+    command_add(command, program);
+    for (size_t i = 0; kind->arguments[i] != NULL; i++)
+        command_add(command, kind->arguments[i][0] == '%' ? config : kind->arguments[i]);
 }
 
-static void build_command(struct command *command, const struct contender_place *place,
-                          const struct contender *contender, const char *program,
-                          const char *config)
+static void add_word(struct command *command, const char *key, const char *value)
+{
+    if (value[0] != '\0')
+        command_add_set(command, "%s=%s", key, value);
+}
+
+/* Only where it is Paceline. */
+static void add_settings(struct command *command, const struct contender_place *place,
+                         const struct contender *contender)
 {
     char threads[16];
 
-    add(command, program);
-    for (size_t i = 0; contender->kind->arguments[i] != NULL; i++)
-        add(command,
-            contender->kind->arguments[i][0] == '%' ? config : contender->kind->arguments[i]);
-    if (!contender_is_paceline(contender))
-        return;
     snprintf(threads, sizeof(threads), "%zu", place->threads);
-    add_set(command, "dispatch.model", contender->model);
-    add_set(command, "dispatch.threads",
-            contender->threads[0] != '\0' ? contender->threads : threads);
-    add_set(command, "dispatch.arming", contender->arming);
-    add_set(command, "dispatch.promotion", contender->promotion);
-    for (size_t i = 0; i < place->sets_count; i++) {
-        add(command, "--set");
-        add(command, place->sets[i]);
+    add_word(command, "dispatch.model", contender->model);
+    add_word(command, "dispatch.threads",
+             contender->threads[0] != '\0' ? contender->threads : threads);
+    add_word(command, "dispatch.arming", contender->arming);
+    add_word(command, "dispatch.promotion", contender->promotion);
+    command_add_sets(command, place->sets, place->sets_count);
+}
+
+void contenders_check(const struct contender_place *place, const struct contender *contenders,
+                      size_t count)
+{
+    struct command command;
+    char config[512], path[512];
+
+    write_config(place, CONTENDER_PACELINE, 0, config, sizeof(config));
+    snprintf(path, sizeof(path), "%s/check.txt", place->directory);
+    begin_command(&command, CONTENDER_PACELINE, place->app, config);
+    command_add_sets(&command, place->sets, place->sets_count);
+    command_check(&command, path, EX_CONFIG, "%s refuses its settings", place->app);
+    for (size_t i = 0; i < count; i++) {
+        if (!contender_is_paceline(&contenders[i]))
+            continue;
+        begin_command(&command, CONTENDER_PACELINE, place->app, config);
+        add_settings(&command, place, &contenders[i]);
+        command_check(&command, path, EX_USAGE,
+                      "--contenders: '%s' is none of nginx, h2o, lighttpd, haproxy, and Paceline "
+                      "refuses it",
+                      contenders[i].name);
     }
+}
+
+bool contender_is_installed(const struct contender *contender)
+{
+    char program[4096];
+
+    return contender_is_paceline(contender) ||
+           server_find_program(contender->kind->program, program, sizeof(program));
 }
 
 static bool wait_for_ports(const struct contender *contender, struct server *server,
@@ -180,10 +207,9 @@ bool contender_start(const struct contender_place *place, const struct contender
                      struct contender_ports *ret_ports, char *note, size_t note_size)
 {
     const struct contender_kind *kind = contender->kind;
-    struct command command = { .count = 0 };
+    struct command command;
     struct contender_ports ports = { .http = server_free_port() };
     char program[4096], config[512], log[512];
-    FILE *file;
 
     *server = (struct server){ .pid = 0 };
     snprintf(program, sizeof(program), "%s", place->app);
@@ -192,14 +218,11 @@ bool contender_start(const struct contender_place *place, const struct contender
         snprintf(note, note_size, "not installed (Debian: %s)", kind->package);
         return false;
     }
-    snprintf(config, sizeof(config), "%s/%s.conf", place->directory, kind->name);
+    write_config(place, kind, ports.http, config, sizeof(config));
     snprintf(log, sizeof(log), "%s/%s.log", place->directory, kind->name);
-    file = fopen(config, "we");
-    if (file == NULL)
-        die(EX_CANTCREAT, "%s: %s", config, strerror(errno));
-    kind->write(file, place, ports.http);
-    fclose(file);
-    build_command(&command, place, contender, program, config);
+    begin_command(&command, kind, program, config);
+    if (contender_is_paceline(contender))
+        add_settings(&command, place, contender);
     if (server_start(server, command.argv, place->directory, log, cpus) &&
         wait_for_ports(contender, server, &ports)) {
         *ret_ports = ports;

@@ -8,10 +8,10 @@
 #ifndef BENCH_CONTENDER_H
 #define BENCH_CONTENDER_H
 
+#include "options.h"
 #include "server.h"
 
 #define CONTENDERS_MAX       24
-#define CONTENDER_SETS_MAX   16
 #define CONTENDER_FILE_BYTES ((size_t)64 * 1024)
 
 struct contender_kind;
@@ -26,9 +26,9 @@ struct contender {
 /* Where the servers' configurations and files stand, and what all of them are given. */
 struct contender_place {
     char directory[256];
-    char app[4096];                       /* the program paceline */
-    size_t threads;                       /* one or two */
-    const char *sets[CONTENDER_SETS_MAX]; /* borrowed: KEY=VALUE for Paceline */
+    char app[4096];                    /* the program paceline */
+    size_t threads;                    /* one or two */
+    const char *sets[OPTION_SETS_MAX]; /* borrowed: KEY=VALUE for Paceline */
     size_t sets_count;
 };
 
@@ -42,6 +42,11 @@ void contender_place_close(struct contender_place *place);
  * ends the program with 64 at an unknown name. */
 size_t contenders_read(const char *list, struct contender *contenders);
 
+/* Ends the program with 78 when Paceline refuses the settings of the place, and with 64 when it
+ * knows no such model or refuses a contender's words. */
+void contenders_check(const struct contender_place *place, const struct contender *contenders,
+                      size_t count);
+
 /* The ports that a started contender serves; 0: it has no such service. */
 struct contender_ports {
     unsigned http, echo;
@@ -52,6 +57,7 @@ bool contender_start(const struct contender_place *place, const struct contender
                      const cpu_set_t *cpus, struct server *server,
                      struct contender_ports *ret_ports, char *note, size_t note_size);
 
+bool contender_is_installed(const struct contender *contender);
 bool contender_is_paceline(const struct contender *contender);
 
 #endif

@@ -2,10 +2,10 @@
 /* paceline-bench floor: the bare loops as servers of their own. */
 #include "bench.h"
 #include "floor.h"
+#include "options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,8 +83,10 @@ static void open_file(struct floor_plan *plan, const char *path)
     plan->file_length = (size_t)about.st_size;
 }
 
-static void take_option(struct floor_options *options, int option)
+static void take_option(void *context, int option)
 {
+    struct floor_options *options = context;
+
     switch (option) {
     case 'l':
         options->listen = argument_address("listen", optarg);
@@ -101,28 +103,29 @@ static void take_option(struct floor_options *options, int option)
     case 'f':
         open_file(&options->plan, optarg);
         return;
-    case 'h':
-        fputs(usage_text, stdout);
-        exit(EX_OK);
-    default:
-        argument_unknown("floor");
     }
 }
 
+static const struct option_reader reader = { .command = "floor",
+                                             .usage = usage_text,
+                                             .short_options = "h",
+                                             .options = long_options,
+                                             .take = take_option,
+                                             .has_arguments = true };
+
 static void read_options(struct floor_options *options, int argc, char **argv)
 {
-    int option;
+    int first;
 
     *options = (struct floor_options){ .loops = 1,
                                        .plan = { .reply = default_reply,
                                                  .reply_length = sizeof(default_reply) - 1,
                                                  .request_length = 1,
                                                  .file_fd = -1 } };
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
-        take_option(options, option);
-    if (optind + 1 != argc)
+    first = options_read(&reader, NULL, options, argc, argv);
+    if (first + 1 != argc)
         die(EX_USAGE, "floor: expected one kind: http, connection, file or echo");
-    options->plan.kind = kind_of(argv[optind]);
+    options->plan.kind = kind_of(argv[first]);
     if (options->listen.length == 0)
         die(EX_USAGE, "floor: no address, expected --listen HOST:PORT");
     if (options->plan.kind == FLOOR_FILE && options->plan.file_fd < 0)

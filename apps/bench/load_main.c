@@ -3,10 +3,10 @@
 #include "bench.h"
 #include "load.h"
 #include "load_report.h"
+#include "options.h"
 #include "request.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,8 +172,12 @@ static bool take_plan_option(struct load_plan *plan, int option)
     }
 }
 
-static void take_option(struct load_options *options, int option)
+static void take_option(void *context, int option)
 {
+    struct load_options *options = context;
+
+    if (take_plan_option(&options->plan, option))
+        return;
     switch (option) {
     case OPT_TARGET:
         options->plan.target = argument_address("target", optarg);
@@ -207,20 +211,19 @@ static void take_option(struct load_options *options, int option)
     case OPT_JSON:
         options->is_json = true;
         return;
-    case 'h':
-        fputs(usage_text, stdout);
-        exit(EX_OK);
-    default:
-        argument_unknown("load");
     }
 }
 
-static void check_options(const struct load_options *options, int argc)
+static const struct option_reader reader = { .command = "load",
+                                             .usage = usage_text,
+                                             .short_options = "c:d:s:h",
+                                             .options = long_options,
+                                             .take = take_option };
+
+static void check_options(const struct load_options *options)
 {
     const struct load_plan *plan = &options->plan;
 
-    if (optind != argc)
-        die(EX_USAGE, "load: only options are expected; try --help");
     if (plan->target.length == 0)
         die(EX_USAGE, "load: no target, expected --target HOST:PORT");
     if (plan->conns + plan->greedy == 0)
@@ -235,8 +238,6 @@ static void check_options(const struct load_options *options, int argc)
 
 static void read_options(struct load_options *options, int argc, char **argv)
 {
-    int option;
-
     *options = (struct load_options){
         .plan = { .conns = 64, .depth = 1, .greedy_depth = LOAD_DEPTH_MAX },
         .path = "/",
@@ -244,10 +245,8 @@ static void read_options(struct load_options *options, int argc, char **argv)
         .warm_up_s = 0.2,
         .seconds = 2,
     };
-    while ((option = getopt_long(argc, argv, "c:d:s:h", long_options, NULL)) != -1)
-        if (!take_plan_option(&options->plan, option))
-            take_option(options, option);
-    check_options(options, argc);
+    options_read(&reader, NULL, options, argc, argv);
+    check_options(options);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

@@ -33,7 +33,8 @@ static void print_help(FILE *out)
     fputs("\n  --version  print the version, and end\n"
           "  --help     print this, and end; behind a command, what it takes\n\n"
           "Exit code: 0, 1 a measurement failed or a reply was wrong, else those of sysexits.h:\n"
-          "64 wrong use, 66 no such file, 69 a server is not there.\n",
+          "64 wrong use, 66 no such file, 69 a server is not there, 73 a file cannot be written,\n"
+          "78 the application refuses its configuration.\n",
           out);
 }
 

@@ -158,6 +158,7 @@ static void run_one(struct models *models, size_t index, size_t round)
     if (!app_start(&models->app, &models->choices[index], &server, &target, row->note,
                    sizeof(row->note))) {
         models->choices[index].is_absent = round == 0;
+        models->has_failed |= !is_interrupted();
         if (round > 0 && round < models->rounds)
             add_gap(row);
         return;
@@ -182,11 +183,12 @@ int models_main(int argc, char **argv)
     build_report(&models);
     rows = models.choices_count;
     progress_begin(&models.progress, rows * (models.rounds + 1),
-                   START_S + models.warm_up_s + models.seconds, models.is_quiet);
+                   START_S + models.warm_up_s + models.seconds, models.common.is_quiet);
     for (size_t round = 0; round <= models.rounds; round++)
         for (size_t i = 0; i < rows && !is_interrupted(); i++)
             run_one(&models, (i + round) % rows, round);
     progress_end(&models.progress);
     app_close(&models.app);
-    return output_write(&models.report, models.json_path, models.page_path, models.has_failed);
+    return output_write(&models.report, models.common.json_path, models.common.page_path,
+                        models.has_failed);
 }

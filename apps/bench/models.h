@@ -5,6 +5,7 @@
 
 #include "load.h"
 #include "measure.h"
+#include "options.h"
 #include "progress.h"
 #include "report.h"
 #include "request.h"
@@ -12,7 +13,8 @@
 
 #define MODELS_MAX       (REPORT_ROWS_MAX - 1)
 #define APP_SERVICES_MAX 16
-#define APP_SETS_MAX     16
+/* Those of the command line, and some of a measurement's own. */
+#define APP_SETS_MAX (OPTION_SETS_MAX + 4)
 
 /* As `--print-config` shows it. */
 struct app_service {
@@ -37,6 +39,7 @@ struct model_choice {
 };
 
 struct models {
+    struct common_options common;
     struct app app;
     struct model_choice choices[MODELS_MAX];
     size_t choices_count;
@@ -45,11 +48,10 @@ struct models {
     const char *target; /* borrowed: a path from / on, else a line */
     size_t rounds;
     double warm_up_s, seconds;
-    bool is_wrk, is_quiet;
-    const char *json_path, *page_path;
+    bool is_wrk;
     struct progress progress;
     struct report report;
-    bool has_failed; /* a load run was wrong: exit code 1 */
+    bool has_failed; /* a load run was wrong, or a server did not start: exit code 1 */
 };
 
 /* Reads the command line; what is wrong in it ends the program. */
@@ -58,6 +60,9 @@ void models_read_options(struct models *models, int argc, char **argv);
 /* Finds the program and what it serves; ends this program when there is nothing to load. `app`
  * stays where it is until this program ends, which closes it at the latest. */
 void app_open(struct app *app, const char *program, const char *config, bool is_http);
+/* Ends this program when the application refuses the model, which the command line named behind
+ * `option`. */
+void app_check_choice(const struct app *app, const char *option, const struct model_choice *choice);
 /* Fine on one that is closed already. */
 void app_close(struct app *app);
 /* Starts it under a model and gives the address to load. False: `note` says why not. */

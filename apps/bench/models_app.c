@@ -4,11 +4,11 @@
  * fixed port is taken already, the address of that service.
  */
 #include "bench.h"
+#include "command.h"
 #include "models.h"
 #include "place.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,52 +16,24 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ARGUMENTS_MAX  (2 * APP_SETS_MAX + 2 * APP_SERVICES_MAX + 16)
-#define CONFIG_NS_MAX  UINT64_C(10000000000)
-#define ARGUMENT_BYTES 160
-
-#define EXIT_INTERRUPTED 130
-
-struct command {
-    char *argv[ARGUMENTS_MAX];
-    size_t count;
-    char texts[ARGUMENTS_MAX][ARGUMENT_BYTES];
-};
-
 /* ---- its command line ----------------------------------------------------------------------- */
-
-static void add(struct command *command, const char *argument)
-{
-    if (command->count + 1 < ARGUMENTS_MAX)
-        command->argv[command->count++] = (char *)(uintptr_t)argument;
-    command->argv[command->count] = NULL;
-}
-
-__attribute__((format(printf, 2, 3))) static void add_set(struct command *command,
-                                                          const char *format, ...)
-{
-    char *text = command->texts[command->count];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, ARGUMENT_BYTES, format, arguments);
-    va_end(arguments);
-    add(command, "--set");
-    add(command, text);
-}
 
 static void begin_command(struct command *command, const struct app *app)
 {
-    command->count = 0;
-    add(command, app->program);
+    *command = (struct command){ .count = 0 };
+    command_add(command, app->program);
     if (app->config[0] != '\0') {
-        add(command, "-c");
-        add(command, app->config);
+        command_add(command, "-c");
+        command_add(command, app->config);
     }
-    for (size_t i = 0; i < app->sets_count; i++) {
-        add(command, "--set");
-        add(command, app->sets[i]);
-    }
+    command_add_sets(command, app->sets, app->sets_count);
+}
+
+static void choose_model(struct command *command, const struct model_choice *choice)
+{
+    command_add_set(command, "dispatch.model=%s", choice->model);
+    if (choice->threads[0] != '\0')
+        command_add_set(command, "dispatch.threads=%s", choice->threads);
 }
 
 /* ---- what it serves ------------------------------------------------------------------------- */
@@ -111,26 +83,28 @@ static void read_services(struct app *app, const char *path)
     fclose(file);
 }
 
-static void print_config(struct app *app, const char *path)
+static void print_config(struct app *app)
 {
     struct command command;
-    struct server server;
-    char words[512];
-    uint64_t end_ns = clock_ns() + CONFIG_NS_MAX;
+    char path[512];
 
+    snprintf(path, sizeof(path), "%s/config.txt", app->directory);
     begin_command(&command, app);
-    add(&command, "--print-config");
-    if (!server_start(&server, command.argv, ".", path, NULL))
-        die(EX_OSERR, "no process for %s", app->program);
-    while (!server_has_ended(&server) && clock_ns() < end_ns && wait_ns(1000000, -1))
-        ;
-    server_last_words(&server, words, sizeof(words));
-    server_stop(&server);
-    if (is_interrupted())
-        die(EXIT_INTERRUPTED, "interrupted");
+    command_check(&command, path, EX_CONFIG, "%s refuses its configuration", app->program);
     read_services(app, path);
     if (app->services_count == 0)
-        die(EX_CONFIG, "%s --print-config shows no services: %s", app->program, words);
+        die(EX_CONFIG, "%s --print-config shows no services", app->program);
+}
+
+void app_check_choice(const struct app *app, const char *option, const struct model_choice *choice)
+{
+    struct command command;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/choice.txt", app->directory);
+    begin_command(&command, app);
+    choose_model(&command, choice);
+    command_check(&command, path, EX_USAGE, "--%s: '%s'", option, choice->name);
 }
 
 static void write_own_config(struct app *app)
@@ -162,8 +136,6 @@ static void close_opened(void)
 
 void app_open(struct app *app, const char *program, const char *config, bool is_http)
 {
-    char path[512];
-
     place_make(app->directory, sizeof(app->directory));
     opened = app;
     opened_by = getpid();
@@ -173,8 +145,7 @@ void app_open(struct app *app, const char *program, const char *config, bool is_
         snprintf(app->config, sizeof(app->config), "%s", config);
     else if (program == NULL)
         write_own_config(app);
-    snprintf(path, sizeof(path), "%s/config.txt", app->directory);
-    print_config(app, path);
+    print_config(app);
     while (app->target < app->services_count && (app->services[app->target].is_http != is_http ||
                                                  app->services[app->target].listen[0] == '\0'))
         app->target++;
@@ -217,12 +188,10 @@ static void build_command(struct command *command, const struct app *app,
                           const struct model_choice *choice)
 {
     begin_command(command, app);
-    add_set(command, "dispatch.model=%s", choice->model);
-    if (choice->threads[0] != '\0')
-        add_set(command, "dispatch.threads=%s", choice->threads);
+    choose_model(command, choice);
     for (size_t i = 0; i < app->services_count; i++)
         if (is_taken(app->services[i].listen))
-            add_set(command, "services.%zu.listen=[127.0.0.1:0]", i);
+            command_add_set(command, "services.%zu.listen=[127.0.0.1:0]", i);
 }
 
 bool app_start(const struct app *app, const struct model_choice *choice, struct server *server,

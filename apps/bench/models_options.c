@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
 #include "models.h"
+#include "options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,53 +33,48 @@ static const char usage_text[] =
     "      --quiet              say nothing meanwhile\n"
     "  -h, --help               print this, and end\n"
     "\n"
-    "Exit code: 0, 1 a reply was wrong or none came, 64 wrong use, 69 no such program, 78 it has\n"
-    "no service to load, 130 interrupted, after what was found so far.\n";
+    "Exit code: 0, 1 a reply was wrong or none came or a server did not start, 64 wrong use,\n"
+    "66 no such file, 69 no such program, 73 a file cannot be written, 78 the application\n"
+    "refuses its configuration or has no service to load, 130 interrupted, after what was\n"
+    "found so far.\n";
 
 static const char default_models[] = "leader_followers,half_sync_half_async,reactor,reactor+0,"
                                      "proactor,per_core";
 
 enum {
     OPT_APP = 256,
-    OPT_SET,
     OPT_MODELS,
     OPT_TARGET,
     OPT_CONNECTIONS,
     OPT_DEPTH,
     OPT_RATE,
-    OPT_SECONDS,
-    OPT_ROUNDS,
     OPT_LOAD,
-    OPT_QUICK,
-    OPT_JSON,
-    OPT_PAGE,
-    OPT_QUIET,
 };
 
 static const struct option long_options[] = {
     { "app", required_argument, NULL, OPT_APP },
     { "config", required_argument, NULL, 'c' },
-    { "set", required_argument, NULL, OPT_SET },
+    { "set", required_argument, NULL, OPTION_SET },
     { "models", required_argument, NULL, OPT_MODELS },
     { "target", required_argument, NULL, OPT_TARGET },
     { "connections", required_argument, NULL, OPT_CONNECTIONS },
     { "depth", required_argument, NULL, OPT_DEPTH },
     { "rate", required_argument, NULL, OPT_RATE },
-    { "seconds", required_argument, NULL, OPT_SECONDS },
-    { "rounds", required_argument, NULL, OPT_ROUNDS },
+    { "seconds", required_argument, NULL, OPTION_SECONDS },
+    { "rounds", required_argument, NULL, OPTION_ROUNDS },
     { "load", required_argument, NULL, OPT_LOAD },
-    { "quick", no_argument, NULL, OPT_QUICK },
-    { "json", required_argument, NULL, OPT_JSON },
-    { "page", required_argument, NULL, OPT_PAGE },
-    { "quiet", no_argument, NULL, OPT_QUIET },
+    { "quick", no_argument, NULL, OPTION_QUICK },
+    { "json", required_argument, NULL, OPTION_JSON },
+    { "page", required_argument, NULL, OPTION_PAGE },
+    { "quiet", no_argument, NULL, OPTION_QUIET },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
 
 /* Kept until all options are read. */
-struct texts {
-    const char *app, *config, *models;
-    bool is_quick;
+struct reading {
+    struct models *models;
+    const char *app, *config, *models_list;
 };
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -104,15 +99,14 @@ static void read_choice(struct model_choice *choice, const char *text)
 /* The first one stands in the table twice: what differs between the two rows is chance. */
 static void read_choices(struct models *models, const char *list)
 {
-    char *copy = strdup(list == NULL ? default_models : list);
+    char word[sizeof(models->choices[0].name)];
     struct model_choice *again;
 
-    for (char *rest = copy, *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
+    while (argument_word("models", &list, word, sizeof(word))) {
         if (models->choices_count + 2 > MODELS_MAX)
             die(EX_USAGE, "--models: more than %d", MODELS_MAX - 1);
-        read_choice(&models->choices[models->choices_count++], one);
+        read_choice(&models->choices[models->choices_count++], word);
     }
-    free(copy);
     again = &models->choices[models->choices_count++];
     *again = models->choices[0];
     snprintf(again->name, sizeof(again->name), "%.38s (again)", models->choices[0].name);
@@ -120,122 +114,89 @@ static void read_choices(struct models *models, const char *list)
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static void add_set(struct app *app, const char *text)
+static void take_option(void *context, int option)
 {
-    if (strchr(text, '=') == NULL)
-        die(EX_USAGE, "--set: expected KEY=VALUE, not '%s'", text);
-    if (app->sets_count == APP_SETS_MAX)
-        die(EX_USAGE, "--set: more than %d", APP_SETS_MAX);
-    app->sets[app->sets_count++] = text;
-}
+    struct reading *reading = context;
+    struct models *models = reading->models;
 
-/* What is done with the replies; false for any other option. */
-static bool take_output_option(struct models *models, int option)
-{
     switch (option) {
-    case OPT_JSON:
-        models->json_path = optarg;
-        return true;
-    case OPT_PAGE:
-        models->page_path = optarg;
-        return true;
-    case OPT_QUIET:
-        models->is_quiet = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool take_load_option(struct models *models, int option)
-{
-    switch (option) {
+    case OPT_APP:
+        reading->app = optarg;
+        return;
+    case 'c':
+        reading->config = optarg;
+        return;
+    case OPT_MODELS:
+        reading->models_list = optarg;
+        return;
     case OPT_TARGET:
         models->target = optarg;
-        return true;
+        return;
     case OPT_CONNECTIONS:
         models->plan.conns = argument_count("connections", optarg, 1, LOAD_CONNS_MAX);
-        return true;
+        return;
     case OPT_DEPTH:
         models->plan.depth = argument_count("depth", optarg, 1, LOAD_DEPTH_MAX);
-        return true;
+        return;
     case OPT_RATE:
         models->plan.rate = argument_number("rate", optarg, 0.1, 1e8);
-        return true;
-    case OPT_SECONDS:
-        models->seconds = argument_number("seconds", optarg, 0.01, 3600);
-        return true;
-    case OPT_ROUNDS:
-        models->rounds = argument_count("rounds", optarg, 1, SERIES_VALUES_MAX);
-        return true;
+        return;
     case OPT_LOAD:
         if (strcmp(optarg, "wrk") != 0)
             die(EX_USAGE, "--load: expected wrk, not '%s'", optarg);
         models->is_wrk = true;
-        return true;
-    default:
-        return false;
+        return;
     }
 }
 
-static void take_option(struct models *models, struct texts *texts, int option)
-{
-    switch (option) {
-    case OPT_APP:
-        texts->app = optarg;
-        return;
-    case 'c':
-        texts->config = optarg;
-        return;
-    case OPT_SET:
-        add_set(&models->app, optarg);
-        return;
-    case OPT_MODELS:
-        texts->models = optarg;
-        return;
-    case OPT_QUICK:
-        texts->is_quick = true;
-        return;
-    case 'h':
-        fputs(usage_text, stdout);
-        exit(EX_OK);
-    default:
-        argument_unknown("models");
-    }
-}
+static const struct option_reader reader = { .command = "models",
+                                             .usage = usage_text,
+                                             .short_options = "c:h",
+                                             .options = long_options,
+                                             .take = take_option };
 
-static void check_options(const struct models *models, int argc)
+static void check_options(const struct models *models)
 {
-    if (optind != argc)
-        die(EX_USAGE, "models: only options are expected; try --help");
     if (models->is_wrk && (models->plan.rate > 0 || models->plan.depth > 1 ||
                            models->target[0] != '/' || models->seconds < 1))
         die(EX_USAGE, "--load wrk: http paths, no --rate, no --depth, whole seconds");
     if (models->target[0] == '\0' || strpbrk(models->target, "\r\n") != NULL ||
         (models->target[0] == '/' && strchr(models->target, ' ') != NULL))
         die(EX_USAGE, "--target: expected a path from / on without spaces, or a line");
+    options_check_output(models->common.json_path, models->common.page_path);
+}
+
+/* What the command line does not say. */
+static void complete(struct models *models)
+{
+    const struct common_options *common = &models->common;
+    double quick_s = models->is_wrk ? 1 : 0.06;
+
+    models->rounds = common->rounds > 0 ? common->rounds : common->is_quick ? 2 : 9;
+    models->seconds = common->seconds > 0 ? common->seconds : common->is_quick ? quick_s : 1;
+    models->warm_up_s = common->is_quick ? 0.03 : 0.2;
+    models->plan.protocol = models->target[0] == '/' ? LOAD_HTTP : LOAD_LINE;
+}
+
+static void open_app(struct models *models, const struct reading *reading)
+{
+    struct app *app = &models->app;
+
+    memcpy(app->sets, models->common.sets, sizeof(models->common.sets));
+    app->sets_count = models->common.sets_count;
+    app_open(app, reading->app, reading->config, models->plan.protocol == LOAD_HTTP);
+    for (size_t i = 0; i + 1 < models->choices_count; i++)
+        app_check_choice(app, "models", &models->choices[i]);
 }
 
 void models_read_options(struct models *models, int argc, char **argv)
 {
-    struct texts texts = { .app = NULL };
-    int option;
+    struct reading reading = { .models = models, .models_list = default_models };
 
-    *models = (struct models){ .plan = { .conns = 64, .depth = 1 },
-                               .target = "/",
-                               .rounds = 9,
-                               .warm_up_s = 0.2,
-                               .seconds = 1 };
-    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1)
-        if (!take_output_option(models, option) && !take_load_option(models, option))
-            take_option(models, &texts, option);
-    if (texts.is_quick) {
-        models->rounds = 2;
-        models->warm_up_s = 0.03;
-        models->seconds = models->is_wrk ? 1 : 0.06;
-    }
-    check_options(models, argc);
-    read_choices(models, texts.models);
-    models->plan.protocol = models->target[0] == '/' ? LOAD_HTTP : LOAD_LINE;
-    app_open(&models->app, texts.app, texts.config, models->plan.protocol == LOAD_HTTP);
+    *models = (struct models){ .plan = { .conns = 64, .depth = 1 }, .target = "/" };
+    options_read(&reader, &models->common, &reading, argc, argv);
+    complete(models);
+    check_options(models);
+    read_choices(models, reading.models_list);
+    open_app(models, &reading);
 }

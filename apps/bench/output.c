@@ -2,36 +2,53 @@
 #include "output.h"
 
 #include "bench.h"
+#include "output_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#define EXIT_INTERRUPTED 130
-
-static void write_json(const struct report *report, const char *path)
+static int write_json(const struct report *report, const char *path)
 {
-    FILE *file = fopen(path, "we");
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    int code;
 
-    if (file == NULL)
-        die(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-    report_write_json(report, file);
-    if (fclose(file) != 0)
-        die(EX_IOERR, "%s: %s", path, strerror(errno));
+    if (out == NULL)
+        die(EX_OSERR, "out of memory");
+    report_write_json(report, out);
+    if (fclose(out) != 0)
+        die(EX_OSERR, "out of memory");
+    code = output_file_write(path, text, length);
+    free(text);
+    return code;
+}
+
+static int print(const struct report *report)
+{
+    report_print(report, stdout);
+    return output_file_write(NULL, "", 0);
 }
 
 int output_write(const struct report *report, const char *json_path, const char *page_path,
                  bool has_failed)
 {
     bool is_json_out = json_path != NULL && strcmp(json_path, "-") == 0;
+    int code = is_json_out ? 0 : print(report);
 
-    if (is_json_out)
-        report_write_json(report, stdout);
-    else
-        report_print(report, stdout);
-    if (json_path != NULL && !is_json_out)
-        write_json(report, json_path);
-    if (page_path != NULL && report_write_page(report, page_path) < 0)
-        return EX_UNAVAILABLE;
+    if (json_path != NULL) {
+        int err = write_json(report, json_path);
+
+        code = code == 0 ? err : code;
+    }
+    if (page_path != NULL) {
+        int err = report_write_page(report, page_path);
+
+        code = code == 0 ? err : code;
+    }
+    if (code != 0)
+        return code;
     return is_interrupted() ? EXIT_INTERRUPTED : has_failed ? 1 : EX_OK;
 }

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 /* Prints the report; `json_path` ("-": the standard output instead of the table) and `page_path`
- * may be NULL. Returns the exit code: 0, 1 when `has_failed`, 130 after a signal. */
+ * may be NULL. Returns the exit code: 0, 1 when `has_failed`, 130 after a signal, 73 or 69 when a
+ * file or the page could not be made. */
 int output_write(const struct report *report, const char *json_path, const char *page_path,
                  bool has_failed);
 

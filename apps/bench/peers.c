@@ -29,18 +29,12 @@ static const char method[] =
     "growth of the proportional set size by connections that did one request each, after 64 busy "
     "ones have touched the pools. System calls are counted by strace in a run of their own.";
 
-static bool is_chosen(const struct peers *peers, const struct scenario *scenario)
-{
-    return list_has(peers->only, scenario->key) &&
-           (peers->threads == 1 || scenario->kind != SCENARIO_RATIO || !scenario->is_one_cpu);
-}
-
 static void build_columns(struct peers *peers, const struct scenario **chosen)
 {
     struct report *report = &peers->report;
 
     for (size_t i = 0; i < scenarios_count; i++) {
-        if (!is_chosen(peers, &scenarios[i]))
+        if (!scenario_is_chosen(peers, &scenarios[i]))
             continue;
         chosen[report->columns_count] = &scenarios[i];
         report->columns[report->columns_count++] = (struct report_column){
@@ -58,6 +52,17 @@ static double seconds_of(const struct peers *peers, const struct scenario *scena
 
     return START_S +
            (scenario->kind == SCENARIO_RATIO ? 2 * (double)peers->pairs * run_s : 2 * run_s);
+}
+
+/* What is not installed is no failure; what is, and does not serve, is one. */
+bool peers_start(struct peers *peers, const struct contender *contender, const cpu_set_t *cpus,
+                 struct server *server, struct contender_ports *ret_ports, char *note,
+                 size_t note_size)
+{
+    if (contender_start(&peers->place, contender, cpus, server, ret_ports, note, note_size))
+        return true;
+    peers->has_failed |= contender_is_installed(contender) && !is_interrupted();
+    return false;
 }
 
 static void measure_cell(struct peers *peers, const struct contender *contender,
@@ -101,8 +106,8 @@ int peers_main(int argc, char **argv)
     const struct scenario *chosen[REPORT_COLUMNS_MAX];
     double step_s = 0;
 
-    peers_read_options(&peers, argc, argv);
     signals_catch();
+    peers_read_options(&peers, argc, argv);
     peers.report.title = "Servers beside the floor";
     peers.report.method = method;
     peers.report.same_a = peers.report.same_b = -1;
@@ -110,10 +115,11 @@ int peers_main(int argc, char **argv)
     for (size_t i = 0; i < peers.report.columns_count; i++)
         step_s += seconds_of(&peers, chosen[i]) / (double)peers.report.columns_count;
     progress_begin(&peers.progress, peers.contenders_count * peers.report.columns_count, step_s,
-                   peers.is_quiet);
+                   peers.common.is_quiet);
     for (size_t i = 0; i < peers.contenders_count && !is_interrupted(); i++)
         measure_row(&peers, &peers.contenders[i], chosen);
     progress_end(&peers.progress);
     contender_place_close(&peers.place);
-    return output_write(&peers.report, peers.json_path, peers.page_path, peers.has_failed);
+    return output_write(&peers.report, peers.common.json_path, peers.common.page_path,
+                        peers.has_failed);
 }

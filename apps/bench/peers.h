@@ -6,9 +6,11 @@
 #include "contender.h"
 #include "floor.h"
 #include "load.h"
+#include "options.h"
 #include "place.h"
 #include "progress.h"
 #include "report.h"
+#include "request.h"
 
 enum scenario_kind {
     SCENARIO_RATIO,    /* CPU per request, as a multiple of the floor's in the same pair */
@@ -29,10 +31,15 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const size_t scenarios_count;
 
+/* What its load does to a server at `port`; `request` is borrowed by the plan. */
+void scenario_plan(const struct scenario *scenario, unsigned port, struct request *request,
+                   struct load_plan *ret_plan);
+
 /* The bound of a row in a scenario, one server thread; NAN: none is set. */
 double scenario_target(const char *scenario, const char *contender, size_t threads);
 
 struct peers {
+    struct common_options common;
     struct contender_place place;
     struct contender contenders[CONTENDERS_MAX];
     size_t contenders_count;
@@ -40,15 +47,20 @@ struct peers {
     size_t pairs, threads;
     double warm_up_s, seconds;
     size_t idle_conns; /* of the memory scenario */
-    const char *json_path, *page_path;
-    bool is_quiet;
     struct progress progress;
     struct report report;
-    bool has_failed; /* a load run was wrong: exit code 1 */
+    bool has_failed; /* a load run was wrong, or a server did not start: exit code 1 */
 };
 
 /* Reads the command line; what is wrong in it ends the program. */
 void peers_read_options(struct peers *peers, int argc, char **argv);
+
+bool scenario_is_chosen(const struct peers *peers, const struct scenario *scenario);
+
+/* Starts a contender. False: `note` says why not. */
+bool peers_start(struct peers *peers, const struct contender *contender, const cpu_set_t *cpus,
+                 struct server *server, struct contender_ports *ret_ports, char *note,
+                 size_t note_size);
 
 /* One scenario of a contender; what it found goes into `cell`, what went wrong into `note`. */
 void peers_measure_ratio(struct peers *peers, const struct contender *contender,

@@ -2,7 +2,6 @@
 #include "bench.h"
 #include "peers.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,8 @@ static const char usage_text[] =
     "      --app PROGRAM        the program paceline (the one beside this one)\n"
     "      --threads 1|2        threads or processes of a server; 2 share both CPUs with the load "
     "(1)\n"
-    "      --pairs N            runs of each beside the floor (one thread 7, two 15)\n"
+    "      --pairs N            runs of each beside the floor (one thread 9, two 15; from 8 on a\n"
+    "                           difference can be told from chance)\n"
     "      --seconds SECONDS    how long each is measured (0.5)\n"
     "      --quick              one short pair: to see that it works, not what it says\n"
     "      --json FILE          every value for machines; - is the standard output\n"
@@ -31,137 +31,126 @@ static const char usage_text[] =
     "      --quiet              say nothing meanwhile\n"
     "  -h, --help               print this, and end\n"
     "\n"
-    "Exit code: 0, 1 a reply was wrong or none came, 64 wrong use, 69 no program paceline, 130\n"
-    "interrupted, after what was found so far.\n";
+    "Exit code: 0, 1 a reply was wrong or none came or a server did not start, 64 wrong use,\n"
+    "69 no program paceline, 73 a file cannot be written, 78 it refuses a setting,\n"
+    "130 interrupted, after what was found so far.\n";
 
 enum {
     OPT_ONLY = 256,
     OPT_CONTENDERS,
-    OPT_SET,
     OPT_APP,
     OPT_THREADS,
-    OPT_PAIRS,
-    OPT_SECONDS,
-    OPT_QUICK,
-    OPT_JSON,
-    OPT_PAGE,
-    OPT_QUIET,
 };
 
 static const struct option long_options[] = {
     { "only", required_argument, NULL, OPT_ONLY },
     { "contenders", required_argument, NULL, OPT_CONTENDERS },
-    { "set", required_argument, NULL, OPT_SET },
+    { "set", required_argument, NULL, OPTION_SET },
     { "app", required_argument, NULL, OPT_APP },
     { "threads", required_argument, NULL, OPT_THREADS },
-    { "pairs", required_argument, NULL, OPT_PAIRS },
-    { "seconds", required_argument, NULL, OPT_SECONDS },
-    { "quick", no_argument, NULL, OPT_QUICK },
-    { "json", required_argument, NULL, OPT_JSON },
-    { "page", required_argument, NULL, OPT_PAGE },
-    { "quiet", no_argument, NULL, OPT_QUIET },
+    { "pairs", required_argument, NULL, OPTION_ROUNDS },
+    { "seconds", required_argument, NULL, OPTION_SECONDS },
+    { "quick", no_argument, NULL, OPTION_QUICK },
+    { "json", required_argument, NULL, OPTION_JSON },
+    { "page", required_argument, NULL, OPTION_PAGE },
+    { "quiet", no_argument, NULL, OPTION_QUIET },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
 
 /* Kept until all options are read: the place needs some of them. */
-struct texts {
+struct reading {
+    struct peers *peers;
     const char *contenders, *app;
-    const char *sets[CONTENDER_SETS_MAX];
-    size_t sets_count;
-    bool is_quick;
 };
 
-static void check_only(const char *list)
+static void check_word(const char *word)
 {
-    char word[32];
+    char names[256] = "";
 
-    for (const char *at = list; *at != '\0'; at += *at == ',') {
-        size_t length = strcspn(at, ","), i = 0;
-
-        snprintf(word, sizeof(word), "%.*s", (int)length, at);
-        while (i < scenarios_count && strcmp(scenarios[i].key, word) != 0)
-            i++;
-        if (i == scenarios_count)
-            die(EX_USAGE, "--only: unknown scenario '%s'; try --help", word);
-        at += length;
+    for (size_t i = 0; i < scenarios_count; i++) {
+        if (strcmp(scenarios[i].key, word) == 0)
+            return;
+        words_add(names, sizeof(names), scenarios[i].key);
     }
+    die(EX_USAGE, "--only: unknown scenario '%s', expected some of:%s", word, names);
 }
 
-static void add_set(struct texts *texts, const char *text)
+static void check_only(const struct peers *peers)
 {
-    if (strchr(text, '=') == NULL)
-        die(EX_USAGE, "--set: expected KEY=VALUE, not '%s'", text);
-    if (texts->sets_count == CONTENDER_SETS_MAX)
-        die(EX_USAGE, "--set: more than %d", CONTENDER_SETS_MAX);
-    texts->sets[texts->sets_count++] = text;
+    const char *rest = peers->only;
+    char word[32];
+    size_t count = 0;
+
+    while (argument_word("only", &rest, word, sizeof(word)))
+        check_word(word);
+    for (size_t i = 0; i < scenarios_count; i++)
+        count += scenario_is_chosen(peers, &scenarios[i]);
+    if (count == 0)
+        die(EX_USAGE, "--only: '%s' is measured with one thread only, expected --threads 1",
+            peers->only);
 }
 
-static void take_option(struct peers *peers, struct texts *texts, int option)
+static void take_option(void *context, int option)
 {
+    struct reading *reading = context;
+
     switch (option) {
     case OPT_ONLY:
-        check_only(optarg);
-        peers->only = optarg;
+        reading->peers->only = optarg;
         return;
     case OPT_CONTENDERS:
-        texts->contenders = optarg;
-        return;
-    case OPT_SET:
-        add_set(texts, optarg);
+        reading->contenders = optarg;
         return;
     case OPT_APP:
-        texts->app = optarg;
+        reading->app = optarg;
         return;
     case OPT_THREADS:
-        peers->threads = argument_count("threads", optarg, 1, 2);
+        reading->peers->threads = argument_count("threads", optarg, 1, 2);
         return;
-    case OPT_PAIRS:
-        peers->pairs = argument_count("pairs", optarg, 1, SERIES_VALUES_MAX);
-        return;
-    case OPT_SECONDS:
-        peers->seconds = argument_number("seconds", optarg, 0.01, 3600);
-        return;
-    case OPT_QUICK:
-        texts->is_quick = true;
-        return;
-    case OPT_JSON:
-        peers->json_path = optarg;
-        return;
-    case OPT_PAGE:
-        peers->page_path = optarg;
-        return;
-    case OPT_QUIET:
-        peers->is_quiet = true;
-        return;
-    case 'h':
-        fputs(usage_text, stdout);
-        exit(EX_OK);
-    default:
-        argument_unknown("peers");
     }
+}
+
+static const struct option_reader reader = { .command = "peers",
+                                             .usage = usage_text,
+                                             .short_options = "h",
+                                             .options = long_options,
+                                             .take = take_option };
+
+/* What the command line does not say. An odd number of pairs has one in the middle, and fewer than
+ * SERIES_PAIRS_MIN tell nothing from chance. */
+static void complete(struct peers *peers)
+{
+    const struct common_options *common = &peers->common;
+    size_t pairs = peers->threads == 1 ? 9 : 15;
+
+    if (common->is_quick)
+        pairs = 1;
+    peers->pairs = common->rounds > 0 ? common->rounds : pairs;
+    peers->seconds = common->seconds > 0 ? common->seconds : common->is_quick ? 0.06 : 0.5;
+    peers->warm_up_s = common->is_quick ? 0.03 : 0.15;
+    peers->idle_conns = common->is_quick ? 200 : 2000;
+}
+
+static void open_place(struct peers *peers, const struct reading *reading)
+{
+    struct contender_place *place = &peers->place;
+
+    contender_place_open(place, peers->threads, reading->app);
+    memcpy(place->sets, peers->common.sets, sizeof(peers->common.sets));
+    place->sets_count = peers->common.sets_count;
+    contenders_check(place, peers->contenders, peers->contenders_count);
 }
 
 void peers_read_options(struct peers *peers, int argc, char **argv)
 {
-    struct texts texts = { .app = NULL };
-    int option;
+    struct reading reading = { .peers = peers };
 
-    *peers = (struct peers){ .threads = 1, .warm_up_s = 0.15, .seconds = 0.5, .idle_conns = 2000 };
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
-        take_option(peers, &texts, option);
-    if (optind != argc)
-        die(EX_USAGE, "peers: only options are expected; try --help");
-    if (texts.is_quick) {
-        peers->pairs = peers->pairs == 0 ? 1 : peers->pairs;
-        peers->warm_up_s = 0.03;
-        peers->seconds = 0.06;
-        peers->idle_conns = 200;
-    }
-    if (peers->pairs == 0)
-        peers->pairs = peers->threads == 1 ? 7 : 15;
-    peers->contenders_count = contenders_read(texts.contenders, peers->contenders);
-    contender_place_open(&peers->place, peers->threads, texts.app);
-    memcpy(peers->place.sets, texts.sets, sizeof(texts.sets));
-    peers->place.sets_count = texts.sets_count;
+    *peers = (struct peers){ .threads = 1 };
+    options_read(&reader, &peers->common, &reading, argc, argv);
+    complete(peers);
+    check_only(peers);
+    options_check_output(peers->common.json_path, peers->common.page_path);
+    peers->contenders_count = contenders_read(reading.contenders, peers->contenders);
+    open_place(peers, &reading);
 }

@@ -7,7 +7,6 @@
 #include "bench.h"
 #include "measure.h"
 #include "peers.h"
-#include "request.h"
 
 #include <errno.h>
 #include <math.h>
@@ -21,26 +20,6 @@ struct pair {
     struct load_plan contender_plan, floor_plan;
     struct placement placement;
 };
-
-static void build_plan(const struct scenario *scenario, unsigned port, struct request *request,
-                       struct load_plan *plan)
-{
-    *plan = (struct load_plan){ .protocol = scenario->path == NULL ? LOAD_LINE : LOAD_HTTP,
-                                .target = address_loopback(port),
-                                .conns = scenario->conns,
-                                .depth = scenario->depth,
-                                .is_conn_per_request = scenario->is_conn_per_request };
-    if (scenario->path == NULL) {
-        request_line(request, "Hello, World!");
-        /* An echo is right when it is one. */
-        plan->body_expected = request->bytes;
-        plan->body_expected_length = request->length;
-    } else {
-        request_http(request, &plan->target, scenario->path, "", scenario->is_conn_per_request);
-    }
-    plan->request = request->bytes;
-    plan->request_length = request->length;
-}
 
 /* What the floor sends is as long as what the contender sends: the same head, and the same body. */
 static bool write_reply(const struct peers *peers, const struct load_plan *plan, bool is_file,
@@ -91,7 +70,7 @@ static bool run_floor(struct peers *peers, const struct scenario *scenario, stru
         server_last_words(&pair->floor, note, note_size);
         return false;
     }
-    build_plan(scenario, port, &pair->floor_request, &pair->floor_plan);
+    scenario_plan(scenario, port, &pair->floor_request, &pair->floor_plan);
     if (pair->floor_plan.request_length != pair->contender_plan.request_length) {
         snprintf(note, note_size, "the floor's port is not as long as the server's");
         return false;
@@ -110,11 +89,11 @@ static bool start_pair(struct peers *peers, const struct contender *contender,
     char reply[512];
 
     *pair = (struct pair){ .placement = place_cpus(placing) };
-    if (!contender_start(&peers->place, contender, &pair->placement.server, &pair->contender,
-                         &ports, note, note_size))
+    if (!peers_start(peers, contender, &pair->placement.server, &pair->contender, &ports, note,
+                     note_size))
         return false;
-    build_plan(scenario, scenario->path == NULL ? ports.echo : ports.http, &pair->contender_request,
-               &pair->contender_plan);
+    scenario_plan(scenario, scenario->path == NULL ? ports.echo : ports.http,
+                  &pair->contender_request, &pair->contender_plan);
     snprintf(reply, sizeof(reply), "%s/reply", peers->place.directory);
     if (write_reply(peers, &pair->contender_plan, strcmp(scenario->floor, "file") == 0, reply, note,
                     note_size) &&

@@ -17,6 +17,32 @@ const struct scenario scenarios[] = {
 };
 const size_t scenarios_count = sizeof(scenarios) / sizeof(scenarios[0]);
 
+bool scenario_is_chosen(const struct peers *peers, const struct scenario *scenario)
+{
+    return list_has(peers->only, scenario->key) &&
+           (peers->threads == 1 || scenario->kind != SCENARIO_RATIO || !scenario->is_one_cpu);
+}
+
+void scenario_plan(const struct scenario *scenario, unsigned port, struct request *request,
+                   struct load_plan *ret_plan)
+{
+    *ret_plan = (struct load_plan){ .protocol = scenario->path == NULL ? LOAD_LINE : LOAD_HTTP,
+                                    .target = address_loopback(port),
+                                    .conns = scenario->conns,
+                                    .depth = scenario->depth,
+                                    .is_conn_per_request = scenario->is_conn_per_request };
+    if (scenario->path == NULL) {
+        request_line(request, "Hello, World!");
+        /* An echo is right when it is one. */
+        ret_plan->body_expected = request->bytes;
+        ret_plan->body_expected_length = request->length;
+    } else {
+        request_http(request, &ret_plan->target, scenario->path, "", scenario->is_conn_per_request);
+    }
+    ret_plan->request = request->bytes;
+    ret_plan->request_length = request->length;
+}
+
 /* What Paceline has set itself, in the order of the scenarios above; 0: stated, not bounded. */
 static const struct {
     const char *contender;

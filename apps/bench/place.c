@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ void place_remove(const char *directory)
 void place_find_app(const char *name, char *path, size_t size)
 {
     ssize_t length = strchr(name, '/') != NULL ? 0 : readlink("/proc/self/exe", path, size - 1);
-    char *slash;
+    char *slash, whole[PATH_MAX];
 
     if (length > 0) {
         path[length] = '\0';
@@ -63,6 +64,9 @@ void place_find_app(const char *name, char *path, size_t size)
     }
     if (!server_find_program(name, path, size))
         die(EX_UNAVAILABLE, "no program '%s' beside this one or in PATH", name);
+    /* Whoever runs it may stand in another folder. */
+    if (path[0] != '/' && realpath(name, whole) != NULL)
+        snprintf(path, size, "%s", whole);
 }
 
 struct placement place_cpus(enum placing placing)

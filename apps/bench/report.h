@@ -28,7 +28,7 @@ struct report_row {
     char name[48]; /* "leader_followers, edge" */
     struct series cells[REPORT_COLUMNS_MAX];
     double targets[REPORT_COLUMNS_MAX]; /* NAN: none; else the column's bound for this row */
-    char note[128];                     /* "not installed (Debian: h2o)"; empty: none */
+    char note[512];                     /* "not installed (Debian: h2o)"; empty: none */
 };
 
 struct report {
@@ -57,15 +57,16 @@ enum standing report_standing(const struct report *report, size_t row, size_t co
 /* The median against the row's target, in the column's direction; BETTER_NEITHER counts as less. */
 enum target_result report_target(const struct report *report, size_t row, size_t column);
 
-/* Median ± half the spread a cell; "=" behind what does not differ from the column's best, "!"
- * behind a missed target; a legend for the marks that occur, notes, and what the same contender
- * measured twice shows. */
+/* In tables of at most 100 columns of text: median ± half the spread a cell; "=" behind what does
+ * not differ from the column's best, "!" behind a missed target; a legend for the marks that occur,
+ * notes, and what the same contender measured twice shows. */
 void report_print(const struct report *report, FILE *out);
 /* One JSON object with every value that was measured. */
 void report_write_json(const struct report *report, FILE *out);
 /* One HTML file without any outside request: the table, and a plot per column drawn by gnuplot as
- * inline SVG. The file appears whole or not at all. Errors: -1 with a sentence on stderr, when
- * gnuplot is missing or fails or the file cannot be written. */
+ * inline SVG. A page that cannot be made leaves what stood there. Errors: an exit code with a
+ * sentence on stderr, EX_UNAVAILABLE when gnuplot is missing or fails, EX_CANTCREAT when the file
+ * cannot be written. */
 int report_write_page(const struct report *report, const char *path);
 
 #endif

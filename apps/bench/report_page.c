@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A report as one HTML file that asks nobody: styles and plots stand in it. It is built in memory
- * and moved to its place, so that a reader never meets half of one.
+ * and written at once, so that what cannot be drawn takes nothing away.
  */
+#include "output_file.h"
 #include "report_plot.h"
 #include "report_text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sysexits.h>
 
 static const char head[] =
     "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -197,72 +195,20 @@ static int write_page(const struct report *report, FILE *out)
 
 /* ---- file ------------------------------------------------------------------------------------ */
 
-static int write_all(int fd, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t written = write(fd, bytes, count);
-
-        if (written < 0 && errno != EINTR)
-            return -1;
-        if (written > 0)
-            bytes += written, count -= (size_t)written;
-    }
-    return 0;
-}
-
-/* As any file of this user: readable as the umask says, not as mkstemp() leaves it. */
-static int share(int fd)
-{
-    mode_t mask = umask(0);
-
-    umask(mask);
-    return fchmod(fd, 0666 & ~mask);
-}
-
-static int move_into_place(const char *path, const char *bytes, size_t count)
-{
-    char made[PATH_MAX];
-    int fd;
-
-    if (snprintf(made, sizeof(made), "%s.XXXXXX", path) >= (int)sizeof(made)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = mkostemp(made, O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    if (write_all(fd, bytes, count) < 0 || share(fd) < 0)
-        goto remove_file;
-    if (close(fd) < 0 || rename(made, path) < 0) {
-        fd = -1;
-        goto remove_file;
-    }
-    return 0;
-
-remove_file:
-    if (fd >= 0)
-        close(fd);
-    unlink(made);
-    return -1;
-}
-
 int report_write_page(const struct report *report, const char *path)
 {
     char *page = NULL;
     size_t bytes = 0;
     FILE *out = open_memstream(&page, &bytes);
-    int err = -1;
+    int code = EX_OSERR;
 
     if (out != NULL) {
-        err = write_page(report, out);
+        code = write_page(report, out) < 0 ? EX_UNAVAILABLE : 0;
         if (fclose(out) != 0)
-            err = -1;
+            code = EX_OSERR;
     }
-    if (err == 0) {
-        err = move_into_place(path, page, bytes);
-        if (err < 0)
-            fprintf(stderr, "%s: the page cannot be written: %s\n", path, strerror(errno));
-    }
+    if (code == 0)
+        code = output_file_write(path, page, bytes);
     free(page);
-    return err;
+    return code;
 }

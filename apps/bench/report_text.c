@@ -2,6 +2,7 @@
 /*
  * A report as a plain table: a header, then a line per row. Medians are aligned at the right,
  * spreads at the left, so that a column reads as one; headings wrap to the width of their cells.
+ * Columns that do not fit beside one another make tables below one another, about equally wide.
  */
 #include "report_text.h"
 
@@ -9,6 +10,7 @@
 
 #define HEADING_LINES_MAX 4
 #define GAP               2
+#define WIDTH_MAX         100
 
 struct column_widths {
     size_t median, spread, marks;
@@ -21,6 +23,7 @@ struct table {
     size_t blanks; /* owed before the next text of this line; none at its end */
     size_t name_width;
     struct column_widths columns[REPORT_COLUMNS_MAX];
+    size_t first, end; /* the columns of this part */
 };
 
 static size_t larger(size_t a, size_t b)
@@ -101,6 +104,38 @@ static void measure(struct table *table)
         table->columns[column] = measure_column(table->report, column);
 }
 
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+/* The end of the part that begins with column `first`: what fits into `width`, but at least one. */
+static size_t part_end(const struct table *table, size_t first, size_t width)
+{
+    size_t used = table->name_width, end = first;
+
+    do
+        used += GAP + table->columns[end++].whole;
+    while (end < table->report->columns_count && used + GAP + table->columns[end].whole <= width);
+    return end;
+}
+
+static size_t parts_count(const struct table *table, size_t width)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at < table->report->columns_count; at = part_end(table, at, width))
+        count++;
+    return count;
+}
+
+/* The narrowest with which there are no more parts than have to be. */
+static size_t part_width(const struct table *table)
+{
+    size_t width = WIDTH_MAX, count = parts_count(table, WIDTH_MAX);
+
+    while (width > 0 && parts_count(table, width - 1) == count)
+        width--;
+    return width;
+}
+
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 /* Cuts the words that fit from `text` into `ret_line`; returns what is left. */
@@ -125,14 +160,14 @@ static const char *take_line(const char *text, size_t width, char ret_line[CELL_
 static void print_header(struct table *table)
 {
     const char *rest[REPORT_COLUMNS_MAX];
-    size_t left = table->report->columns_count;
+    size_t left = 1;
 
-    for (size_t column = 0; column < table->report->columns_count; column++)
+    for (size_t column = table->first; column < table->end; column++)
         rest[column] = table->report->columns[column].heading;
     for (unsigned line = 0; line < HEADING_LINES_MAX && left > 0; line++) {
         left = 0;
         pad(table, table->name_width);
-        for (size_t column = 0; column < table->report->columns_count; column++) {
+        for (size_t column = table->first; column < table->end; column++) {
             char part[CELL_TEXT_BYTES];
 
             rest[column] = take_line(rest[column], table->columns[column].whole, part);
@@ -157,6 +192,18 @@ static void print_cell(struct table *table, size_t row, size_t column)
     print_left(table, text.marks, widths->marks);
 }
 
+static void print_part(struct table *table)
+{
+    print_header(table);
+    for (size_t row = 0; row < table->report->rows_count; row++) {
+        print_left(table, table->report->rows[row].name, table->name_width);
+        for (size_t column = table->first; column < table->end; column++)
+            print_cell(table, row, column);
+        end_line(table);
+    }
+    end_line(table);
+}
+
 static void print_sentence(void *context, const char *sentence)
 {
     fprintf(context, "%s\n", sentence);
@@ -165,16 +212,15 @@ static void print_sentence(void *context, const char *sentence)
 void report_print(const struct report *report, FILE *out)
 {
     struct table table = { .report = report, .out = out };
+    size_t width;
 
     measure(&table);
+    width = part_width(&table);
     fprintf(out, "%s\n\n", report->title);
-    print_header(&table);
-    for (size_t row = 0; row < report->rows_count; row++) {
-        print_left(&table, report->rows[row].name, table.name_width);
-        for (size_t column = 0; column < report->columns_count; column++)
-            print_cell(&table, row, column);
-        end_line(&table);
+    while (table.end < report->columns_count) {
+        table.first = table.end;
+        table.end = part_end(&table, table.first, width);
+        print_part(&table);
     }
-    fputc('\n', out);
     report_remarks(report, print_sentence, out);
 }

@@ -83,6 +83,16 @@ bool server_has_ended(struct server *server)
            about.si_pid != 0;
 }
 
+int server_exit_code(const struct server *server)
+{
+    siginfo_t about = { .si_pid = 0 };
+
+    if (waitid(P_PID, (id_t)server->pid, &about, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+        about.si_pid == 0)
+        return -1;
+    return about.si_code == CLD_EXITED ? about.si_status : 128 + about.si_status;
+}
+
 bool server_wait_port(struct server *server, unsigned port)
 {
     struct address address = address_loopback(port);
@@ -148,21 +158,26 @@ unsigned server_wait_logged_port(struct server *server, const char *who)
     return port;
 }
 
+void server_words(const struct server *server, char *text, size_t size)
+{
+    size_t length;
+
+    read_log(server, text, size);
+    length = strlen(text);
+    while (length > 0 && text[length - 1] == '\n')
+        text[--length] = '\0';
+    if (length == 0)
+        snprintf(text, size, "it ended without a word");
+}
+
 void server_last_words(const struct server *server, char *text, size_t size)
 {
-    char log[2048];
-    size_t length;
-    const char *line;
+    char words[2048];
+    const char *newline;
 
-    read_log(server, log, sizeof(log));
-    length = strlen(log);
-    while (length > 0 && log[length - 1] == '\n')
-        log[--length] = '\0';
-    line = strrchr(log, '\n');
-    snprintf(text, size, "%.*s", (int)size - 1,
-             length == 0    ? "it ended without a word"
-             : line == NULL ? log
-                            : line + 1);
+    server_words(server, words, sizeof(words));
+    newline = strrchr(words, '\n');
+    snprintf(text, size, "%s", newline == NULL ? words : newline + 1);
 }
 
 /* ---- stopping ----------------------------------------------------------------------------------

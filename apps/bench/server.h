@@ -31,6 +31,10 @@ bool server_wait_port(struct server *server, unsigned port);
 /* The port behind the first "WHO: listening on ...:PORT" in the log; 0 when none came. */
 unsigned server_wait_logged_port(struct server *server, const char *who);
 bool server_has_ended(struct server *server);
+/* 128 and the signal that ended it; negative while it runs. */
+int server_exit_code(const struct server *server);
+/* The end of the log, as much as there is room for. */
+void server_words(const struct server *server, char *text, size_t size);
 /* The last line of the log, for a note. */
 void server_last_words(const struct server *server, char *text, size_t size);
 

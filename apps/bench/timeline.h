@@ -25,8 +25,9 @@ struct timeline_options {
  * input gives the same bytes.
  *
  * Errors: an exit code of sysexits.h with a sentence on stderr: EX_DATAERR for a line that is none
- * of these ("roles.txt:7: ..."), EX_NOINPUT when there is none, EX_USAGE for a window outside of
- * the record, EX_IOERR, EX_OSERR. Nothing is written then, but for EX_IOERR.
+ * of these ("roles.txt:7: ...") and for a record without lines, EX_NOINPUT when it cannot be read,
+ * EX_USAGE for a window outside of the record, EX_CANTCREAT, EX_OSERR. Nothing is written then, but
+ * for EX_CANTCREAT.
  */
 int timeline_draw(FILE *in, const char *in_name, FILE *out, const struct timeline_options *options);
 

@@ -3,6 +3,7 @@
 #include "timeline_run.h"
 
 #include "bench.h"
+#include "output_file.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,26 +13,6 @@
 #include <sysexits.h>
 
 static struct timeline_run run;
-
-/* Errors: an exit code with a sentence on stderr. */
-static int write_bytes(const char *path, const char *bytes, size_t length)
-{
-    FILE *file = path == NULL || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    bool is_written;
-
-    if (file == NULL) {
-        fprintf(stderr, "paceline-bench: %s: %s\n", path, strerror(errno));
-        return EX_CANTCREAT;
-    }
-    is_written = fwrite(bytes, 1, length, file) == length && fflush(file) == 0;
-    if (file != stdout && fclose(file) != 0)
-        is_written = false;
-    if (is_written)
-        return 0;
-    fprintf(stderr, "paceline-bench: %s: %s\n", path == NULL ? "standard output" : path,
-            strerror(errno));
-    return EX_IOERR;
-}
 
 /* In memory first: a record that cannot be drawn leaves no half picture. */
 static int draw(FILE *record, const char *name)
@@ -50,7 +31,7 @@ static int draw(FILE *record, const char *name)
     if (fclose(out) != 0 && code == 0)
         code = EX_OSERR;
     if (code == 0)
-        code = write_bytes(run.out_path, svg, length);
+        code = output_file_write(run.out_path, svg, length);
     free(svg);
     return code;
 }
@@ -75,7 +56,7 @@ static int keep(FILE *record, const char *path)
     char *text = NULL;
     size_t room = 0;
     ssize_t length = getdelim(&text, &room, '\0', record);
-    int code = length < 0 ? 0 : write_bytes(path, text, (size_t)length);
+    int code = length < 0 ? 0 : output_file_write(path, text, (size_t)length);
 
     free(text);
     rewind(record);
@@ -93,6 +74,7 @@ int timeline_main(int argc, char **argv)
         return draw_given();
     signals_catch();
     app_open(&run.app, program, config, true);
+    app_check_choice(&run.app, "model", &run.choice);
     code = timeline_record(&run, &record);
     app_close(&run.app);
     if (code != 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
+#include "options.h"
 #include "timeline_run.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,16 +29,16 @@ static const char usage_text[] =
     "      --rate N             requests a second (4000)\n"
     "      --path PATH          what most requests ask for (/)\n"
     "      --slow-path PATH     what one in 17 asks for (/work?block=1000; with --app none)\n"
+    "      --any-status         take replies that are errors as right, too\n"
     "      --out FILE           the picture, as SVG (the standard output)\n"
     "      --record FILE        keep what was recorded: lines of thread, nanoseconds, role\n"
     "      --draw RECORD        draw what is recorded already; - is the standard input\n"
     "  -h, --help               print this, and end\n"
     "\n"
-    "Exit code: 0, 1 a reply was wrong or did not come, 64 wrong use, 65 a record that is none, "
-    "66\n"
-    "no such file, 69 the application is not there or does not start, 73 no picture can be "
-    "written,\n"
-    "78 it has no service to load, 130 interrupted.\n";
+    "Exit code: 0, 1 a reply was wrong or an error or did not come, 64 wrong use, 65 a record\n"
+    "that is none, 66 no such file, 69 the application is not there or does not start, 73 a\n"
+    "file cannot be written, 78 it refuses its configuration or has no service to load, 130\n"
+    "interrupted.\n";
 
 enum {
     OPT_APP = 256,
@@ -49,6 +49,7 @@ enum {
     OPT_RATE,
     OPT_PATH,
     OPT_SLOW_PATH,
+    OPT_ANY_STATUS,
     OPT_OUT,
     OPT_RECORD,
     OPT_DRAW,
@@ -64,6 +65,7 @@ static const struct option long_options[] = {
     { "rate", required_argument, NULL, OPT_RATE },
     { "path", required_argument, NULL, OPT_PATH },
     { "slow-path", required_argument, NULL, OPT_SLOW_PATH },
+    { "any-status", no_argument, NULL, OPT_ANY_STATUS },
     { "out", required_argument, NULL, OPT_OUT },
     { "record", required_argument, NULL, OPT_RECORD },
     { "draw", required_argument, NULL, OPT_DRAW },
@@ -84,7 +86,14 @@ static void take_model(struct timeline_run *run, const char *text)
     if (text[0] == '\0' || strlen(text) >= sizeof(run->choice.model))
         die(EX_USAGE, "--model: '%s' is no model", text);
     snprintf(run->choice.model, sizeof(run->choice.model), "%s", text);
+    snprintf(run->choice.name, sizeof(run->choice.name), "%s", text);
 }
+
+/* Kept until all options are read. */
+struct reading {
+    struct timeline_run *run;
+    const char *program, *config;
+};
 
 /* What goes in and comes out; false for any other option. */
 static bool take_file_option(struct timeline_run *run, int option)
@@ -102,17 +111,25 @@ static bool take_file_option(struct timeline_run *run, int option)
     case OPT_MS:
         run->length_ms = argument_number("ms", optarg, 0.01, 5000);
         return true;
-    case 'h':
-        fputs(usage_text, stdout);
-        exit(EX_OK);
     default:
         return false;
     }
 }
 
-static void take_option(struct timeline_run *run, int option)
+static void take_option(void *context, int option)
 {
+    struct reading *reading = context;
+    struct timeline_run *run = reading->run;
+
+    if (take_file_option(run, option))
+        return;
     switch (option) {
+    case OPT_APP:
+        reading->program = optarg;
+        return;
+    case 'c':
+        reading->config = optarg;
+        return;
     case OPT_MODEL:
         take_model(run, optarg);
         return;
@@ -131,10 +148,17 @@ static void take_option(struct timeline_run *run, int option)
     case OPT_SLOW_PATH:
         run->slow_path = path_of("slow-path", optarg);
         return;
-    default:
-        argument_unknown("timeline");
+    case OPT_ANY_STATUS:
+        run->is_any_status = true;
+        return;
     }
 }
+
+static const struct option_reader reader = { .command = "timeline",
+                                             .usage = usage_text,
+                                             .short_options = "c:h",
+                                             .options = long_options,
+                                             .take = take_option };
 
 /* The program beside this one is known: it has a slow path, and few threads show more. */
 static void complete(struct timeline_run *run, bool is_own_app, bool is_own_config)
@@ -158,26 +182,19 @@ static void complete(struct timeline_run *run, bool is_own_app, bool is_own_conf
 void timeline_read_options(struct timeline_run *run, const char **ret_program,
                            const char **ret_config, int argc, char **argv)
 {
-    int option;
+    struct reading reading = { .run = run };
 
     *run = (struct timeline_run){ .threads = SIZE_MAX,
                                   .conns = 16,
                                   .rate = 4000,
                                   .path = "/",
                                   .length_ms = 20,
-                                  .choice = { .model = "leader_followers" } };
-    *ret_program = *ret_config = NULL;
-    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-        if (take_file_option(run, option))
-            continue;
-        if (option == OPT_APP)
-            *ret_program = optarg;
-        else if (option == 'c')
-            *ret_config = optarg;
-        else
-            take_option(run, option);
-    }
-    if (optind != argc)
-        die(EX_USAGE, "timeline: only options are expected; try --help");
-    complete(run, *ret_program == NULL, *ret_config == NULL);
+                                  .choice = { .name = "leader_followers",
+                                              .model = "leader_followers" } };
+    options_read(&reader, NULL, &reading, argc, argv);
+    options_check_output(run->out_path, NULL);
+    options_check_output(run->record_path, NULL);
+    complete(run, reading.program == NULL, reading.config == NULL);
+    *ret_program = reading.program;
+    *ret_config = reading.config;
 }

@@ -197,11 +197,11 @@ static int take_lines(struct reader *reader, FILE *in)
     }
     if (ferror(in) != 0) {
         fprintf(stderr, "%s: cannot be read: %s\n", reader->in_name, strerror(errno));
-        return EX_IOERR;
+        return EX_NOINPUT;
     }
     if (reader->record->changes_count == 0) {
         fprintf(stderr, "%s: is empty, expected lines THREAD_NAME TIME_NS ROLE\n", reader->in_name);
-        return EX_NOINPUT;
+        return EX_DATAERR;
     }
     return 0;
 }

@@ -17,10 +17,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define EXIT_INTERRUPTED 130
-#define LOAD_S           0.3
-#define RECORD_NS_MAX    UINT64_C(5000000000)
-#define LOOK_NS          UINT64_C(2000000)
+#define LOAD_S        0.3
+#define RECORD_NS_MAX UINT64_C(5000000000)
+#define LOOK_NS       UINT64_C(2000000)
 
 /* Of each thread; a picture takes TIMELINE_CHANGES_MAX in all. */
 #define ENTRIES_MAX     16384
@@ -44,8 +43,9 @@ static int complain(int code, const char *what, const char *why)
 
 /* ---- load ------------------------------------------------------------------------------------ */
 
-static bool begin_load(struct traffic *traffic, const struct address *target, const char *path,
-                       size_t conns, double rate, char *note, size_t note_size)
+static bool begin_load(const struct timeline_run *run, struct traffic *traffic,
+                       const struct address *target, const char *path, size_t conns, double rate,
+                       char *note, size_t note_size)
 {
     struct request *request = &traffic->requests[traffic->begun];
     struct load_plan plan = { .protocol = LOAD_HTTP,
@@ -53,13 +53,17 @@ static bool begin_load(struct traffic *traffic, const struct address *target, co
                               .conns = conns,
                               .depth = 1,
                               .rate = rate,
-                              .is_any_status = true };
+                              .is_any_status = run->is_any_status };
 
     request_http(request, target, path, "", false);
     plan.request = request->bytes;
     plan.request_length = request->length;
-    if (!load_start(&traffic->loads[traffic->begun], &plan, NULL, note, note_size))
+    if (!load_start(&traffic->loads[traffic->begun], &plan, NULL, note, note_size)) {
+        size_t length = strlen(note);
+
+        snprintf(note + length, note_size - length, " (asked for %s)", path);
         return false;
+    }
     traffic->begun++;
     return true;
 }
@@ -69,9 +73,10 @@ static bool begin_traffic(const struct timeline_run *run, struct traffic *traffi
 {
     size_t slow = run->slow_path == NULL ? 0 : 1 + run->conns / SLOW_CONNS_SHARE;
 
-    if (!begin_load(traffic, target, run->path, run->conns - slow, run->rate, note, note_size) ||
-        (slow > 0 && !begin_load(traffic, target, run->slow_path, slow, run->rate / SLOW_RATE_SHARE,
-                                 note, note_size)))
+    if (!begin_load(run, traffic, target, run->path, run->conns - slow, run->rate, note,
+                    note_size) ||
+        (slow > 0 && !begin_load(run, traffic, target, run->slow_path, slow,
+                                 run->rate / SLOW_RATE_SHARE, note, note_size)))
         return false;
     snprintf(note, note_size, "the connections do not stand");
     for (size_t i = 0; i < traffic->begun; i++)
@@ -122,7 +127,7 @@ static int load_and_ask(const struct timeline_run *run, struct server *server,
     int code, load_code;
 
     if (!stands)
-        code = complain(EX_UNAVAILABLE, "no load", note);
+        code = complain(1, "no load", note);
     else if (!load_wait(&traffic.loads[0], fmax(LOAD_S, run->length_ms / 500)) && is_interrupted())
         code = EXIT_INTERRUPTED;
     else

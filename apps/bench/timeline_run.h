@@ -17,6 +17,7 @@ struct timeline_run {
     const char *out_path;         /* borrowed; NULL: the standard output */
     const char *record_path;      /* borrowed; NULL: the record is not kept */
     const char *drawn_path;       /* borrowed; NULL: the record is made, by an application */
+    bool is_any_status;           /* replies may be errors */
     char title[96];
 };
 

@@ -414,7 +414,7 @@ static int draw(struct record *record, FILE *out, const struct timeline_options 
     if (fflush(out) == 0 && ferror(out) == 0)
         return 0;
     perror("timeline: the picture cannot be written");
-    return EX_IOERR;
+    return EX_CANTCREAT;
 }
 
 int timeline_draw(FILE *in, const char *in_name, FILE *out, const struct timeline_options *options)

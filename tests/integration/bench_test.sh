@@ -7,14 +7,7 @@ bench=$build/apps/paceline-bench
 export TMPDIR=$scratch
 
 # ends CODE PATTERN ARGUMENTS...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$bench" "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
+ends() { command_ends "$1" "$2" "$bench" "${@:3}"; }
 
 # Every process that a measurement starts has our TMPDIR in its environment.
 nothing_left() {
@@ -40,10 +33,81 @@ expect 'an address has a port' ends 64 'expected HOST:PORT' load --target localh
 expect 'a port has a bound' ends 64 'up to 65535' load --target 127.0.0.1:99999
 expect 'an unknown option points to the help' ends 64 'load --help' load --bla
 expect 'an unknown scenario is named' ends 64 "unknown scenario 'bla'" peers --only bla
-expect 'an unknown contender is named' ends 64 "unknown word 'bla'" peers --contenders reactor+bla
+expect 'an unknown word of a contender is named' ends 64 "unknown word 'bla', expected oneshot" \
+    peers --contenders reactor+bla
+expect 'an unknown contender is named' ends 64 "'ngnix' is none of nginx, .* expected one of leader" \
+    peers --contenders nginx,ngnix
+expect 'a contender that Paceline refuses is named' ends 64 "'per_core\+0'.* at least 1 thread" \
+    peers --contenders per_core+0
+expect 'an unknown model is named' ends 64 \
+    "--models: 'reacter': .*'model': expected one of .*did you mean 'reactor'" models --models reacter
+expect 'a model that the application refuses is named' ends 64 "'per_core\+0'.* at least 1 thread" \
+    models --models reactor,per_core+0
+for command in peers models; do
+    expect "$command: an unknown setting is named" ends 78 'dispatch.modl: there is no such key' \
+        "$command" --set dispatch.modl=reactor
+    expect "$command: so is a value that is none" ends 78 \
+        "'arming': expected one of oneshot, edge, not 'bla'" "$command" --set dispatch.arming=bla
+    expect "$command: a setting has a key and a value" ends 64 "expected KEY=VALUE, not '=bla'" \
+        "$command" --set =bla
+    expect "$command: only options" ends 64 "only options are expected, not 'x'" "$command" x
+done
+for list in '' , saturated, ,echo; do
+    expect "peers --only '$list' lacks a word" ends 64 'only: an empty word' peers --only "$list"
+    expect "peers --contenders '$list' too" ends 64 'contenders: ' peers --contenders "$list"
+    expect "models --models '$list' too" ends 64 'models: ' models --models "$list"
+done
+expect 'nothing to measure is wrong use' ends 64 'one thread only' peers --only one --threads 2
+expect 'what an application says for itself is shown' ends 69 \
+    "ls --print-config ended with 2: .*unrecognized option" models --app "$(command -v ls)"
+expect 'also that it says nothing' ends 69 'ended with 1: it ended without a word' models \
+    --app "$(command -v false)"
 expect 'floor knows its kinds' ends 64 "unknown floor 'bla'" floor bla --listen 127.0.0.1:0
 expect 'a server that is not there is' ends 69 'refused' load --target 127.0.0.1:1
 expect 'an application that is not there is' ends 69 'no program' models --app paceline-nobody
+
+# ---- files ----------------------------------------------------------------------------------------
+
+# A word of the progress would say that something was measured.
+unwritable() {
+    local option=$1 path=$2
+    shift 2
+    ends 73 "^paceline-bench: $path.* cannot be written: " "$@" "$option" "$path" &&
+        ! "$bench" "$@" "$option" "$path" 2>&1 | grep -q '^\['
+}
+for option in --json --page; do
+    expect "models $option: a folder that is not there" \
+        unwritable "$option" "$scratch/nowhere/x" models
+    expect "peers $option: a folder that is not there" unwritable "$option" "$scratch/nowhere/x" peers
+    expect "claims $option: a folder that is not there" \
+        unwritable "$option" "$scratch/nowhere/x" claims epoll threads
+    expect "models $option: a folder" unwritable "$option" "$scratch" models
+done
+keeps_the_old() {
+    echo old >"$scratch/old"
+    "$bench" models --json "$scratch/old" --app /nowhere/app 2>"$scratch/said"
+    [ $? -eq 69 ] && [ "$(cat "$scratch/old")" = old ] &&
+        ends 73 'x cannot be written' models --json "$scratch/old" --page /nowhere/x &&
+        [ "$(cat "$scratch/old")" = old ]
+}
+expect 'what stands there stays until there is something to write' keeps_the_old
+short_models=(models --quick --quiet --rounds 1 --models reactor)
+expect 'a file that becomes full is the same failure' ends 73 'full cannot be written: No space' \
+    "${short_models[@]}" --json /dev/full
+full_output() {
+    "$bench" "${short_models[@]}" >/dev/full 2>"$scratch/said"
+    [ $? -eq 73 ] && grep -q 'standard output cannot be written: No space' "$scratch/said"
+}
+expect 'so is the standard output' full_output
+claims_to_stdout() {
+    "$bench" claims epoll --quick --quiet --rounds 1 --json - | python3 -m json.tool
+}
+expect 'claims: JSON on the standard output alone' claims_to_stdout
+without_gnuplot() {
+    (PATH=$scratch && exec "$bench" models --page "$scratch/page.html") 2>"$scratch/said"
+    [ $? -eq 69 ] && grep -q "no program 'gnuplot'" "$scratch/said" && [ ! -e "$scratch/page.html" ]
+}
+expect 'without gnuplot no page is begun' without_gnuplot
 
 # The empty paragraphs are scdoc's way to space things; every other warning is ours.
 manual() {
@@ -54,7 +118,7 @@ manual() {
 expect 'the manual is one' manual
 manual_names_all() {
     local command word
-    for command in models peers load floor; do
+    for command in models peers timeline claims load floor; do
         for word in $("$bench" "$command" --help | grep -oE -- '--[a-z-]+' | sort -u); do
             [ "$word" = --help ] || grep -qF -- "$word" docs/man/paceline-bench.1.scd ||
                 { echo "no option $word of $command"; return 1; }
@@ -175,8 +239,40 @@ peers() {
         rows_of "$scratch/peers.json" per_core,leader_followers,reactor+0,half_sync_half_async,reactor,proactor,nginx,h2o,lighttpd,haproxy
 }
 expect 'peers fills every row, or says why not' peers
-expect 'every scenario of one contender' ends 0 '^leader_followers' peers --quick --quiet \
-    --contenders leader_followers
+every_scenario() {
+    ends 0 '^leader_followers' peers --quick --quiet --contenders leader_followers,lighttpd &&
+        narrow peers --quick --quiet --contenders half_sync_half_async,lighttpd --pairs 2
+}
+# No line of its tables is wider than 100 columns.
+narrow() {
+    "$bench" "$@" | LC_ALL=C.UTF-8 awk '/^A cell is/ { exit bad } length($0) > 100 { print; bad = 1 }
+        END { exit bad }'
+}
+expect 'every scenario, in tables that a terminal shows' every_scenario
+expect 'models too' narrow models --quick --quiet --models half_sync_half_async
+# As many as are needed to tell a difference from chance; nine pairs unless told.
+tells() {
+    ends 0 '^reactor ' peers --seconds 0.03 --quiet --only saturated --contenders reactor,proactor \
+        --json "$scratch/tells.json" &&
+        python3 -c '
+import json, sys
+cells = [row["cells"]["saturated"] for row in json.load(open(sys.argv[1]))["rows"]]
+assert [len(cell["values"]) for cell in cells] == [9, 9], cells
+assert [cell["differs_from_best"] for cell in cells].count(None) <= 1, cells' "$scratch/tells.json"
+}
+expect 'without options peers can tell a difference' tells
+quick_but() {
+    ends 0 '^reactor ' models --quick --rounds 3 --seconds 0.02 --quiet --models reactor \
+        --json "$scratch/quick.json" && grep -q '3 rounds of 0.02 s' "$scratch/quick.json"
+}
+expect '--quick leaves what is said beside it' quick_but
+# A service that cannot listen is found by no look at the configuration.
+no_start=(--quick --quiet --set 'services.1.listen=[unix:/nowhere/x]')
+expect 'a model that does not start is a failure, in its own words' ends 1 \
+    '^reactor: work: cannot listen on unix:/nowhere/x: bind: No such file or directory$' \
+    models "${no_start[@]}" --models reactor
+expect 'so is a contender' ends 1 'reactor: paceline: cannot listen on unix:/nowhere/x: bind: No such' \
+    peers "${no_start[@]}" --only saturated --contenders reactor
 expect 'with two threads' ends 0 '^proactor' peers --quick --quiet --threads 2 \
     --only saturated,file --contenders proactor
 models() {

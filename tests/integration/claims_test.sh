@@ -9,14 +9,7 @@ export TMPDIR=$scratch/tmp
 names=(unix-socket epoll edge sendfile threads rwlock)
 
 # ends CODE PATTERN ARGUMENTS...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$bench" claims "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
+ends() { command_ends "$1" "$2" "$bench" claims "${@:3}"; }
 
 nothing_left() {
     ls -A "$TMPDIR"
@@ -139,11 +132,11 @@ expect 'SIGTERM too' interrupted TERM 143
 expect 'an unknown claim' ends 64 \
     "^paceline-bench: unknown claim 'epol', expected one of: unix-socket epoll " epol
 expect 'no claim' ends 64 'no claim, expected a name or --all' --quick
-expect 'no rounds' ends 64 "expected a number from 1 to 99, not '0'" epoll --rounds 0
-expect 'too many rounds' ends 64 "expected a number from 1 to 99, not '100'" epoll --rounds 100
+expect 'no rounds' ends 64 "expected a whole number from 1 to 99, not '0'" epoll --rounds 0
+expect 'too many rounds' ends 64 "expected a whole number from 1 to 99, not '100'" epoll --rounds 100
 expect 'rounds that are no number' ends 64 "not '3x'" epoll --rounds 3x
 expect 'an unknown option' ends 64 'Try: paceline-bench claims --help' --fast
-expect 'a file that cannot be written' ends 73 'nowhere/x.json: No such file' \
+expect 'a file that cannot be written' ends 73 'nowhere/x.json cannot be written: No such file' \
     epoll --quick --json "$scratch/nowhere/x.json"
 expect '--help names every option' ends 0 '--rounds N' --help
 

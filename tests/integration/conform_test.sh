@@ -6,14 +6,7 @@
 conform=$build/apps/paceline-conform
 
 # ends CODE PATTERN ARGUMENTS...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$conform" "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
+ends() { command_ends "$1" "$2" "$conform" "${@:3}"; }
 
 expect '--make-root writes the files' ends 0 'holds what paceline-conform http asks for' \
     --make-root "$scratch/www"

@@ -9,16 +9,6 @@ mkdir "$scratch/tmp"
 export TMPDIR=$scratch/tmp
 models=(leader_followers half_sync_half_async reactor proactor per_core)
 
-# ends CODE PATTERN COMMAND...
-ends() {
-    local wanted=$1 pattern=$2 text code
-    shift 2
-    text=$(timeout 60 "$@" 2>&1 </dev/null)
-    code=$?
-    echo "exit code $code: $text"
-    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
-}
-
 # A server of ours has this scratch folder in its command line.
 nothing_left() {
     ls -A "$TMPDIR"
@@ -193,7 +183,7 @@ expect 'a file that cannot be written is logged, and the server goes on' goes_on
 sets() {
     local wanted=$1 pattern=$2
     shift 2
-    ends "$wanted" "$pattern" "$paceline" --check "${@/#/--set=}"
+    command_ends "$wanted" "$pattern" "$paceline" --check "${@/#/--set=}"
 }
 expect 'entries without a file' sets 78 'timeline: `entries` without a `file`' timeline.entries=5
 expect 'a file without entries' sets 78 'a `file`, but `entries` is 0' timeline.file=x
@@ -203,29 +193,50 @@ expect 'too many entries' sets 78 'from 0 to 65536, not .65537' timeline.entries
 expect 'both are good' sets 0 'is good' timeline.entries=65536 timeline.file=x
 printf 'timeline: { entries: 0, file: "" }\nservices: [ { listen: [ "127.0.0.1:0" ] } ]\n' \
     >"$scratch/off.yaml"
-expect 'said to be off, it is off' ends 0 'is good' "$paceline" --check -c "$scratch/off.yaml"
+expect 'said to be off, it is off' command_ends 0 'is good' "$paceline" --check -c "$scratch/off.yaml"
 
 mistake() {
     local wanted=$1 pattern=$2
     shift 2
-    ends "$wanted" "$pattern" "$bench" timeline "$@" && nothing_left
+    command_ends "$wanted" "$pattern" "$bench" timeline "$@" && nothing_left
 }
 expect 'an unknown model, in the words of the application' \
-    mistake 69 "did not start: .*'model': expected one of" --model reacter
+    mistake 64 "--model: 'reacter': .*expected one of .*did you mean 'reactor'" --model reacter
 expect 'a path that is none' mistake 64 "path: expected a path from / on without spaces, not 'x'" --path x
 expect 'too short' mistake 64 'ms: ' --ms 0
 expect 'one connection has nobody beside it' mistake 64 'connections' --connections 1
 expect 'an unknown option' mistake 64 'timeline' --fast
 expect 'an argument too many' mistake 64 'only options are expected' x
 expect 'no such application' mistake 69 "no program" --app "$scratch/nothing"
-expect 'no such configuration' mistake 78 'nothing.yaml' -c "$scratch/nothing.yaml"
+expect 'no such configuration' mistake 66 'nothing.yaml: cannot be read' -c "$scratch/nothing.yaml"
 expect 'an application without HTTP' mistake 78 'no service of the protocol http' \
     --app "$build/apps/echo"
 expect 'no such record' mistake 66 'No such file' --draw "$scratch/nothing.txt"
 echo 'lf-0 12 leading' >"$scratch/bad.txt"
 expect 'a record that is none' mistake 65 'bad.txt:1: "leading" is no role' --draw "$scratch/bad.txt"
-expect 'a picture that cannot be written' mistake 73 'nowhere/x.svg: No such file' \
+expect 'an empty record is none' mistake 65 'is empty, expected lines' --draw /dev/null
+expect 'a folder is no file' mistake 66 'cannot be read: Is a directory' --draw "$scratch"
+for option in --out --record; do
+    expect "$option: a file that cannot be written" mistake 73 \
+        'nowhere/x cannot be written: No such file' "$option" "$scratch/nowhere/x"
+done
+expect 'nor when a record is drawn' mistake 73 'nowhere/x.svg cannot be written: No such file' \
     --draw "$scratch/reactor.txt" --out "$scratch/nowhere/x.svg"
+expect 'a picture that does not fit is the same failure' mistake 73 'full cannot be written' \
+    --draw "$scratch/reactor.txt" --out /dev/full
+keeps_the_old() {
+    echo old >"$scratch/old.svg"
+    mistake 65 'is empty' --draw /dev/null --out "$scratch/old.svg" &&
+        [ "$(cat "$scratch/old.svg")" = old ]
+}
+expect 'what stands there stays until there is a picture' keeps_the_old
+no_picture() {
+    mistake 1 "first reply is 'HTTP/1.1 404 Not Found' \(asked for /nothing\)" "$1" /nothing \
+        --out "$scratch/error.svg" && [ ! -e "$scratch/error.svg" ]
+}
+expect 'replies that are errors are a failure' no_picture --path
+expect 'the slow ones too' no_picture --slow-path
+expect 'unless they are meant' mistake 0 '^<svg' --path /nothing --any-status
 expect '--help names every option' mistake 0 '--slow-path PATH' --help
 
 is_loaded() {

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything fails once in a life with an upstream: the n-th call of each system call and of the
- * allocator, for n = 1, 2, … until a start, a few calls and leases and a stop meet no failure any
- * more. One exchange may be lost by it; every call ends exactly once, nothing is left behind, and
- * the exchanges after it are answered.
+ * Everything fails once in a life with an upstream: every call ends exactly once, nothing is kept,
+ * and the exchanges after the one that is lost are answered.
  *
  * The backend is a process of its own, which no failure reaches.
  */
 #include "backend.h"
 #include "client.h"
-#include "faults.h"
-#include "rig.h"
+#include "fault_life.h"
 
-#include <paceline/line.h>
-#include <paceline/server.h>
 #include <paceline/upstream.h>
 
 #include <errno.h>
@@ -30,8 +25,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define CALLS  4
-#define LEASES 3
+#define CALLS     4
+#define LEASES    3
+#define EXCHANGES (CALLS + LEASES + 1)
 
 /* ---- the backend ---- */
 
@@ -87,14 +83,6 @@ struct asked {
     enum pl_upstream_outcome outcome;
 };
 
-struct outcome {
-    bool has_opened, has_started;
-    uint32_t replied;
-    uint32_t left;
-    char message[PL_ERROR_BYTES];
-    char last[64]; /* what became of the exchange that was lost */
-};
-
 static enum pl_upstream_frame frame_line(struct pl_view input, bool is_ended, uint64_t scratch[4],
                                          size_t *ret_bytes)
 {
@@ -120,7 +108,7 @@ static void note(const struct pl_upstream_result *result, void *context)
     sem_post(&asked->is_done);
 }
 
-static bool call_once(struct pl_upstream *upstream, struct outcome *outcome)
+static bool call_once(struct pl_upstream *upstream, struct fault_outcome *outcome)
 {
     struct asked asked = { .ends = 0 };
     const struct pl_upstream_call settings = {
@@ -132,7 +120,7 @@ static bool call_once(struct pl_upstream *upstream, struct outcome *outcome)
     sem_init(&asked.is_done, 0, 0);
     err = pl_upstream_call(upstream, &settings, NULL);
     if (err < 0) {
-        snprintf(outcome->last, sizeof(outcome->last), "refused: %s", strerror(-err));
+        snprintf(outcome->lost, sizeof(outcome->lost), "refused: %s", strerror(-err));
         return false;
     }
     clock_gettime(CLOCK_REALTIME, &until);
@@ -142,12 +130,12 @@ static bool call_once(struct pl_upstream *upstream, struct outcome *outcome)
     assert_int_equal(asked.ends, 1);
     sem_destroy(&asked.is_done);
     if (asked.outcome != PL_UPSTREAM_REPLIED)
-        snprintf(outcome->last, sizeof(outcome->last), "call: %s",
+        snprintf(outcome->lost, sizeof(outcome->lost), "call: %s",
                  pl_upstream_outcome_name(asked.outcome));
     return asked.outcome == PL_UPSTREAM_REPLIED;
 }
 
-static bool lease_once(struct pl_upstream *upstream, struct outcome *outcome)
+static bool lease_once(struct pl_upstream *upstream, struct fault_outcome *outcome)
 {
     struct pl_upstream_lease leased;
     char reply[16];
@@ -164,123 +152,67 @@ static bool lease_once(struct pl_upstream *upstream, struct outcome *outcome)
             pl_upstream_discard(&leased, true);
     }
     if (err < 0)
-        snprintf(outcome->last, sizeof(outcome->last), "lease: %s", strerror(-err));
+        snprintf(outcome->lost, sizeof(outcome->lost), "lease: %s", strerror(-err));
     return err == 0;
 }
 
-static void expect_nothing_kept(struct pl_server *server, struct pl_upstream *upstream)
+static void exchange_all(struct pl_server *server, struct fault_outcome *outcome)
+{
+    struct pl_upstream *upstream = pl_server_upstream(server, "back");
+
+    for (int i = 0; i < CALLS; i++)
+        outcome->answered += call_once(upstream, outcome);
+    for (int i = 0; i < LEASES; i++)
+        outcome->answered += lease_once(upstream, outcome);
+    outcome->answered += call_once(upstream, outcome);
+}
+
+static void expect_nothing_kept(struct pl_server *server)
 {
     static struct pl_upstream_stats figures;
     static struct pl_stats stats;
 
-    pl_upstream_stats(upstream, &figures);
+    pl_upstream_stats(pl_server_upstream(server, "back"), &figures);
     assert_int_equal(figures.open, 0);
     assert_int_equal(figures.waiting, 0);
     pl_server_stats(server, &stats);
     assert_int_equal(stats.counters[PL_STAT_buffers_taken], stats.counters[PL_STAT_buffers_given]);
 }
 
-static void say_line(struct pl_line *line, struct pl_view text, void *context)
+/* ---- the scenarios ---- */
+
+/* An address; and a name, for all the pool knows, that a machine without /etc/hosts resolves. */
+static char by_address[160], by_name[160];
+
+static void name_upstream(char text[160], const char *host)
 {
-    (void)context;
-    (void)!pl_line_reply(line, text.bytes, text.length);
+    snprintf(text, 160,
+             "upstreams=[{name: back, servers: [\"%s:%u\"], pool: {max: 2, min_idle: 1}}]", host,
+             backend_port);
 }
 
-struct scenario {
-    const char *model, *threads, *host;
+static int setup(void **state)
+{
+    int err = start_backend(state);
+
+    name_upstream(by_address, "127.0.0.1");
+    name_upstream(by_name, "0x7f000001");
+    return err;
+}
+
+static const struct fault_scenario scenarios[] = {
+    { "dispatch.model=leader_followers", "dispatch.threads=2", false, by_address },
+    { "dispatch.model=reactor", "dispatch.threads=0", false, by_address },
+    { "dispatch.model=half_sync_half_async", "dispatch.threads=2", false, by_address },
+    { "dispatch.model=proactor", "dispatch.threads=2", false, by_name },
 };
 
-static const struct scenario scenarios[] = {
-    { "dispatch.model=leader_followers", "dispatch.threads=2", "127.0.0.1" },
-    { "dispatch.model=reactor", "dispatch.threads=0", "127.0.0.1" },
-    { "dispatch.model=half_sync_half_async", "dispatch.threads=2", "127.0.0.1" },
-    /* A name, for all the pool knows; and one that a machine without /etc/hosts resolves. */
-    { "dispatch.model=proactor", "dispatch.threads=2", "0x7f000001" },
-};
-
-static void run_scenario(const struct scenario *scenario, struct outcome *outcome)
-{
-    static const struct pl_line_handling handling = { .handler = say_line, .name = "say" };
-    const struct pl_binding bindings[] = { { .protocol = &pl_line_protocol,
-                                             .elements = &handling,
-                                             .element_bytes = sizeof(handling),
-                                             .count = 1 } };
-    const struct pl_app app = PL_APP(.name = "fault", .bindings = bindings, .bindings_count = 1);
-    char text[160];
-    const char *const sets[] = { "services.0.listen=[127.0.0.1:0]",
-                                 scenario->model,
-                                 scenario->threads,
-                                 "log.level=error",
-                                 "limits.connections=64",
-                                 text,
-                                 NULL };
-    struct pl_error error = { .message = "" };
-    struct pl_server *server = NULL;
-
-    *outcome = (struct outcome){ .has_opened = false };
-    snprintf(text, sizeof(text),
-             "upstreams=[{name: back, servers: [\"%s:%u\"], pool: {max: 2, min_idle: 1}}]",
-             scenario->host, backend_port);
-    if (pl_server_open(&app, NULL, sets, &server, &error) < 0)
-        goto say_why;
-    outcome->has_opened = true;
-    if (pl_server_start(server, &error) == 0) {
-        struct pl_upstream *upstream = pl_server_upstream(server, "back");
-
-        outcome->has_started = true;
-        for (int i = 0; i < CALLS; i++)
-            outcome->replied += call_once(upstream, outcome);
-        for (int i = 0; i < LEASES; i++)
-            outcome->replied += lease_once(upstream, outcome);
-        outcome->replied += call_once(upstream, outcome);
-        outcome->left = pl_server_stop(server, -1);
-        expect_nothing_kept(server, upstream);
-    }
-    pl_server_close(server);
-say_why:
-    memcpy(outcome->message, error.message, sizeof(error.message));
-}
-
-#define EXCHANGES (CALLS + LEASES + 1)
-
-static void fail_each_once(enum fault fault, const char *name, int number, uint32_t lost_max)
-{
-    for (size_t s = 0; s < sizeof(scenarios) / sizeof(scenarios[0]); s++)
-        for (int n = 1;; n++) {
-            int before = count_descriptors();
-            struct outcome outcome;
-            bool has_failed;
-
-            alarm(120);
-            fault_arm(fault, number, n);
-            run_scenario(&scenarios[s], &outcome);
-            has_failed = fault_disarm();
-            alarm(0);
-            if (count_descriptors() != before)
-                fail_msg("%s, failure %d of %s: %d descriptors are left open", scenarios[s].model,
-                         n, name, count_descriptors() - before);
-            assert_int_equal(outcome.left, 0);
-            if (!outcome.has_started && outcome.message[0] == '\0')
-                fail_msg("%s, failure %d of %s: not started, and no word why", scenarios[s].model,
-                         n, name);
-            if (outcome.has_started && outcome.replied + lost_max < EXCHANGES)
-                fail_msg("%s, failure %d of %s: %u of %d exchanges were answered (%s)",
-                         scenarios[s].model, n, name, outcome.replied, EXCHANGES, outcome.last);
-            if (!has_failed) {
-                assert_true(outcome.has_started);
-                assert_int_equal(outcome.replied, EXCHANGES);
-                break;
-            }
-            assert_true(n < 500);
-        }
-}
-
-#define FAILS_ONCE(name, number, lost_max)                                                         \
-    static void a_failing_##name##_with_##number##_is_survived(void **state)                       \
-    {                                                                                              \
-        (void)state;                                                                               \
-        fail_each_once(FAULT_##name, #name, number, lost_max);                                     \
-    }
+static const struct fault_suite suite = { .scenarios = scenarios,
+                                          .scenarios_count =
+                                              sizeof(scenarios) / sizeof(scenarios[0]),
+                                          .exchanges = EXCHANGES,
+                                          .exchange = exchange_all,
+                                          .look = expect_nothing_kept };
 
 FAILS_ONCE(calloc, ENOMEM, 1)
 FAILS_ONCE(epoll_ctl, ENOSPC, 1)
@@ -296,17 +228,17 @@ FAILS_ONCE(sendmsg, ENOBUFS, 1)
 FAILS_ONCE(pthread_create, EAGAIN, 0)
 FAILS_ONCE(mmap, ENOMEM, 0)
 
-#define CASE(name, number) cmocka_unit_test(a_failing_##name##_with_##number##_is_survived)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(calloc, ENOMEM),       CASE(epoll_ctl, ENOSPC), CASE(socket, EMFILE),
-        CASE(connect, ENETUNREACH), CASE(connect, EINTR),    CASE(setsockopt, ENOBUFS),
-        CASE(recv, ECONNRESET),     CASE(recv, EINTR),       CASE(send, EPIPE),
-        CASE(send, EINTR),          CASE(sendmsg, ENOBUFS),  CASE(pthread_create, EAGAIN),
-        CASE(mmap, ENOMEM),
+        FAULT_CASE(calloc, ENOMEM),   FAULT_CASE(epoll_ctl, ENOSPC),
+        FAULT_CASE(socket, EMFILE),   FAULT_CASE(connect, ENETUNREACH),
+        FAULT_CASE(connect, EINTR),   FAULT_CASE(setsockopt, ENOBUFS),
+        FAULT_CASE(recv, ECONNRESET), FAULT_CASE(recv, EINTR),
+        FAULT_CASE(send, EPIPE),      FAULT_CASE(send, EINTR),
+        FAULT_CASE(sendmsg, ENOBUFS), FAULT_CASE(pthread_create, EAGAIN),
+        FAULT_CASE(mmap, ENOMEM),
     };
 
-    return cmocka_run_group_tests(tests, start_backend, stop_backend);
+    return cmocka_run_group_tests(tests, setup, stop_backend);
 }

@@ -14,16 +14,17 @@ place where a fault breaks one. A thread serves one connection from its first by
 
 Whatever cannot be read safely is a Refusal: it is answered, and the connection ends.
 """
-import argparse
 import os
 import re
-import signal
 import socket
 import stat
 import struct
 import sys
 import threading
 import time
+
+sys.dont_write_bytecode = True  # a test leaves no file in the tree
+from faulty_server import announce, broken, options_of, run
 
 TARGET_BYTES_MAX = 8192
 HEAD_BYTES_MAX = 32 * 1024
@@ -56,12 +57,6 @@ NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 QUOTED = rb"\"(?:[^\"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*\""
 EXTENSION = rb"[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?" % (NAME, NAME, QUOTED)
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)((?:%b)*)" % EXTENSION)  # 9112, 7.1 and 7.1.1
-
-active = None
-
-
-def broken(name):
-    return name == active
 
 
 class Refusal(Exception):
@@ -1011,6 +1006,7 @@ class Connection:
 
 
 def serve_forever(listener, root):
+    announce(listener)
     while True:
         sock, _ = listener.accept()
         if broken("dies-of-a-reset"):
@@ -1022,92 +1018,17 @@ def serve_forever(listener, root):
         threading.Thread(target=Connection(sock, root).serve, daemon=True).start()
 
 
-class Forked:
-    """Processes that end with this one."""
-
-    def __init__(self):
-        self.pids = set()
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
-
-    def start(self, function, *arguments):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                function(*arguments)
-            finally:
-                os._exit(1)
-        self.pids.add(pid)
-        return pid
-
-    def reap(self):
-        while self.pids:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self.pids.discard(pid)
-
-    def kill(self):
-        self.reap()
-        for pid in self.pids:
-            os.kill(pid, signal.SIGKILL)
-
-
-def serve_named(root):
-    """A server per line, "NAME" or "none", forked off: far cheaper than a program each. Printed are its
-    address and the process that is to be killed."""
-    global active
-    forked = Forked()
-    try:
-        for line in sys.stdin:
-            active = line.strip()
-            if active != "none" and active not in FAULTS:
-                sys.exit(f"unknown fault '{active}'")
-            forked.reap()
-            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-            pid = forked.start(serve_forever, listener, root)
-            print(f"127.0.0.1:{listener.getsockname()[1]} {pid}", flush=True)
-            listener.close()
-    finally:
-        forked.kill()
-
-
-def list_faults():
-    for name, text in FAULTS.items():
-        scope, *cases = text.split() if text.startswith("@") else ["@all", *text.split()]
-        print(name, scope[1:], " ".join(cases), sep="\t")
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = options_of(__doc__, FAULTS)
     parser.add_argument("--root", default=".", help="the folder that is served")
-    parser.add_argument("--fault", choices=sorted(FAULTS), metavar="NAME", help="break this rule")
-    parser.add_argument("--serve-named", action="store_true", help="for each NAME on stdin")
-    parser.add_argument("--list-faults", action="store_true")
     options = parser.parse_args()
-    if options.list_faults:
-        list_faults()
-        return
-    if options.serve_named:
-        serve_named(options.root)
-        return
-    global active
-    active = options.fault
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(f"127.0.0.1:{listener.getsockname()[1]} {os.getpid()}", flush=True)
-    try:
-        serve_forever(listener, options.root)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(options, FAULTS, lambda: [socket.create_server(("127.0.0.1", 0), backlog=1024)],
+        lambda sockets: serve_forever(*sockets, options.root))
 
 
 # ---- the faults --------------------------------------------------------------------------------
 
-# Which cases of paceline-conform a fault fails: of the whole suite, of one group and
-# the sample of planted_faults_test.sh (@GROUP), or each
-# of them with a server of its own (@each: the fault harms whoever comes next, or shows itself only
-# where two segments come apart). "none-was-run": the runner refuses the server, because it does not
-# answer even a plain request.
+# "none-was-run": the runner refuses the server, because it does not answer even a plain request.
 
 FAULTS = {
     "waits-on-where-the-peer-ended-in-a-line": "chunk-cut-before-last half-close-in-head",

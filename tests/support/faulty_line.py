@@ -10,11 +10,9 @@ Without a fault every byte comes back as it was, at once and in order; a peer th
 all of its bytes and then the end. `broken(NAME)` marks each place where a fault breaks a rule. A
 thread serves one connection; another serves all datagrams.
 """
-import argparse
 import fcntl
 import os
 import re
-import signal
 import socket
 import struct
 import sys
@@ -22,11 +20,8 @@ import termios
 import threading
 import time
 
-active = None
-
-
-def broken(name):
-    return name == active
+sys.dont_write_bytecode = True  # a test leaves no file in the tree
+from faulty_server import announce, broken, options_of, run
 
 
 # ---- streams -----------------------------------------------------------------------------------
@@ -311,97 +306,26 @@ def serve(stream, datagram, path):
         listener.listen(1024)
         start(accept_forever, listener)
     start(answer_datagrams, datagram)
-    print(f"127.0.0.1:{stream.getsockname()[1]} {os.getpid()}", flush=True)
+    announce(stream)
     start(accept_forever, stream).join()
 
 
-class Forked:
-    """Processes that end with this one."""
-
-    def __init__(self):
-        self.pids = set()
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
-
-    def start(self, function, *arguments):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                function(*arguments)
-            finally:
-                os._exit(1)
-        self.pids.add(pid)
-        return pid
-
-    def reap(self):
-        while self.pids:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self.pids.discard(pid)
-
-    def kill(self):
-        self.reap()
-        for pid in self.pids:
-            os.kill(pid, signal.SIGKILL)
-
-
-def serve_named():
-    """A server per line, "NAME PATH" or "none PATH", forked off: far cheaper than a program each.
-    Printed are its address and the process that is to be killed."""
-    global active
-    forked = Forked()
-    try:
-        for line in sys.stdin:
-            active, path = line.split()
-            if active != "none" and active not in FAULTS:
-                sys.exit(f"unknown fault '{active}'")
-            forked.reap()
-            stream, datagram = open_both()
-            forked.start(serve, stream, datagram, path)
-            stream.close()
-            datagram.close()
-    finally:
-        forked.kill()
-
-
-def list_faults():
-    for name, text in FAULTS.items():
-        scope, *cases = text.split() if text.startswith("@") else ["@all", *text.split()]
-        print(name, scope[1:], " ".join(cases), sep="\t")
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = options_of(__doc__, FAULTS)
     parser.add_argument("--unix", metavar="PATH", help="serve on this socket too")
-    parser.add_argument("--fault", choices=sorted(FAULTS), metavar="NAME", help="break this rule")
-    parser.add_argument("--serve-named", action="store_true", help="for each NAME PATH on stdin")
-    parser.add_argument("--list-faults", action="store_true")
     options = parser.parse_args()
-    if options.list_faults:
-        list_faults()
-        return
-    if options.serve_named:
-        serve_named()
-        return
-    global active
-    active = options.fault
-    stream, datagram = open_both()
     try:
-        serve(stream, datagram, options.unix)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        run(options, FAULTS, open_both,
+            lambda sockets, path=options.unix: serve(*sockets, path))
     finally:
-        if options.unix:
+        if options.unix and os.path.exists(options.unix):
             os.unlink(options.unix)
 
 
 # ---- the faults ----------------------------------------------------------------------------------
 
-# Which cases of paceline-conform a fault fails: of the whole suite, of one group and
-# the sample of planted_faults_test.sh (@GROUP: most
-# rules show themselves in every group), or each of them with a server of its own (@each: the fault
-# hangs, harms whoever comes next, or shows itself only where two segments come apart).
+# Most rules show themselves in every group; where a fault hangs, harms whoever comes next, or shows
+# itself only where two segments come apart, each case has a server of its own.
 FAULTS = {
     "refuses-the-65th-client": "@each clients-100 unix-clients-100",
     "greets-from-the-third-client-on": "@each clients-1000-silent lf",

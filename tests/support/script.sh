@@ -34,6 +34,16 @@ expect() {
     fi
 }
 
+# command_ends CODE PATTERN COMMAND...: with this exit code, and saying what matches the pattern.
+command_ends() {
+    local wanted=$1 pattern=$2 text code
+    shift 2
+    text=$(timeout 60 "$@" 2>&1 </dev/null)
+    code=$?
+    echo "exit code $code: $text"
+    [ "$code" -eq "$wanted" ] && grep -qE -- "$pattern" <<<"$text"
+}
+
 # start_server NAME COMMAND...: waits until it serves; its log is $scratch/NAME.log.
 start_server() {
     local name=$1

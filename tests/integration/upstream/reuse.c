@@ -2,35 +2,43 @@
 /* A connection between two exchanges: checked, aged, warmed up. */
 #include "relay.h"
 
-static void a_connection_with_surplus_bytes_is_not_used_again(void **state)
+/* What came with the reply to `text` says that the connection is not to be used again. */
+static void expect_another_connection_behind(const char *text, const char *reply)
 {
-    (void)state;
     start_with("");
-    expect_reply("extra one\n", "one\n");
+    expect_reply(text, reply);
     expect_reply("echo two\n", "two\n");
     assert_int_equal(backend.accepts, 2);
     stop();
 }
 
+static void a_connection_with_surplus_bytes_is_not_used_again(void **state)
+{
+    (void)state;
+    expect_another_connection_behind("extra one\n", "one\n");
+}
+
 static void a_connection_whose_reply_was_the_last_is_not_used_again(void **state)
 {
     (void)state;
-    start_with("");
-    expect_reply("echo last one\n", "last one\n");
-    expect_reply("echo two\n", "two\n");
-    assert_int_equal(backend.accepts, 2);
-    stop();
+    expect_another_connection_behind("echo last one\n", "last one\n");
+}
+
+/* What follows the reply to `text` has arrived, on loopback, when it was sent. */
+static void expect_good_replies_behind(const char *text)
+{
+    for (uint32_t i = 0; i < 20; i++) {
+        expect_reply(text, "one\n");
+        client_await(&backend.lates, i + 1);
+        expect_reply("echo two\n", "two\n");
+    }
 }
 
 static void a_late_byte_never_becomes_part_of_the_next_reply(void **state)
 {
     (void)state;
     start_with("");
-    for (uint32_t i = 0; i < 20; i++) {
-        expect_reply("late 2 one\n", "one\n");
-        client_await(&backend.lates, i + 1); /* on loopback it has arrived when it was sent */
-        expect_reply("echo two\n", "two\n");
-    }
+    expect_good_replies_behind("late 2 one\n");
     assert_true(COUNT(discards) > 0);
     stop();
 }
@@ -93,28 +101,17 @@ static void a_reply_that_breaks_off_is_not_asked_for_again(void **state)
     stop();
 }
 
+/* Once, and only if the application says that it may be. */
 static void a_reused_connection_that_closes_without_a_byte_is_asked_again_elsewhere(void **state)
 {
-    static struct asked asked;
-    struct pl_upstream_call call = { .request = PL_VIEW("close\n"),
-                                     .framer = frame_line,
-                                     .done = note,
-                                     .context = &asked,
-                                     .is_idempotent = true };
-
     (void)state;
     start_with("");
-    for (int i = 0; i < 2; i++) {
-        expect_reply("echo one\n", "one\n");
-        memset(&asked, 0, sizeof(asked));
-        sem_init(&asked.is_done, 0, 0);
-        assert_int_equal(pl_upstream_call(upstream, &call, NULL), 0);
-        await(&asked);
-        assert_int_equal(asked.outcome, PL_UPSTREAM_CLOSED);
-        /* Once, and only if the application says that it may be. */
-        assert_int_equal(COUNT(retries), 1);
-        call.is_idempotent = false;
-    }
+    expect_reply("echo one\n", "one\n");
+    assert_int_equal(ask_idempotent("close\n"), PL_UPSTREAM_CLOSED);
+    assert_int_equal(COUNT(retries), 1);
+    expect_reply("echo one\n", "one\n");
+    expect_outcome("close\n", PL_UPSTREAM_CLOSED);
+    assert_int_equal(COUNT(retries), 1);
     stop();
 }
 
@@ -165,11 +162,7 @@ static void a_peer_that_has_finished_sending_is_asked_no_more(void **state)
 {
     (void)state;
     start_with("");
-    for (uint32_t i = 0; i < 20; i++) {
-        expect_reply("shut one\n", "one\n");
-        client_await(&backend.lates, i + 1);
-        expect_reply("echo two\n", "two\n");
-    }
+    expect_good_replies_behind("shut one\n");
     assert_true(backend.accepts > 20);
     stop();
 }

@@ -49,6 +49,21 @@ static void a_list_has_whole_words_only(void **state)
     assert_false(list_has("", "echo"));
 }
 
+static void a_list_is_taken_word_by_word(void **state)
+{
+    const char *list = "file,echo,one";
+    char word[8];
+
+    (void)state;
+    assert_true(argument_word("only", &list, word, sizeof(word)));
+    assert_string_equal(word, "file");
+    assert_true(argument_word("only", &list, word, sizeof(word)));
+    assert_string_equal(word, "echo");
+    assert_true(argument_word("only", &list, word, sizeof(word)));
+    assert_string_equal(word, "one");
+    assert_false(argument_word("only", &list, word, sizeof(word)));
+}
+
 static void requests_say_whom_they_ask(void **state)
 {
     struct address target = address_loopback(8080);
@@ -69,6 +84,7 @@ int main(void)
         cmocka_unit_test(numbers_are_plain_and_within_bounds),
         cmocka_unit_test(addresses_are_read_and_printed),
         cmocka_unit_test(a_list_has_whole_words_only),
+        cmocka_unit_test(a_list_is_taken_word_by_word),
         cmocka_unit_test(requests_say_whom_they_ask),
     };
 

@@ -20,7 +20,14 @@ struct fixture {
     struct sentence verdict;
 };
 
-/* Two CPUs and many descriptors, unless a test plants another machine. */
+/* Two CPUs and many descriptors, unless a test plants another machine; nothing is measured. */
+static void begin_bench(struct claim_bench *bench)
+{
+    memset(bench, 0, sizeof(*bench));
+    bench->cpus.count = 2;
+    bench->files_max = 20000;
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -28,8 +35,7 @@ static int setup(void **state)
     assert_non_null(fixture);
     fixture->bench = calloc(1, sizeof(*fixture->bench));
     assert_non_null(fixture->bench);
-    fixture->bench->cpus.count = 2;
-    fixture->bench->files_max = 20000;
+    begin_bench(fixture->bench);
     *state = fixture;
     return 0;
 }
@@ -61,11 +67,16 @@ static void plant(struct fixture *fixture, size_t row, size_t column, double val
         series_add(series, value * (1 + 0.01 * sin((double)(i * 7 + row * 3 + column * 5))));
 }
 
+static void plant_row(struct fixture *fixture, size_t row, double value, size_t rounds)
+{
+    for (size_t column = 0; column < fixture->bench->report.columns_count; column++)
+        plant(fixture, row, column, value, rounds);
+}
+
 static void plant_everywhere(struct fixture *fixture, double value, size_t rounds)
 {
     for (size_t row = 0; row < fixture->bench->report.rows_count; row++)
-        for (size_t column = 0; column < fixture->bench->report.columns_count; column++)
-            plant(fixture, row, column, value, rounds);
+        plant_row(fixture, row, value, rounds);
 }
 
 static void assert_verdict(struct fixture *fixture, const char *begin, const char *part)
@@ -90,9 +101,7 @@ static void the_same_everywhere_is_no_difference(void **state)
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
-        memset(fixture->bench, 0, sizeof(*fixture->bench));
-        fixture->bench->cpus.count = 2;
-        fixture->bench->files_max = 20000;
+        begin_bench(fixture->bench);
         describe(fixture, claims[i]);
         plant_everywhere(fixture, 10, ROUNDS);
         /* Readers that nothing holds up are the control of their claim: twice as many of them. */
@@ -110,8 +119,7 @@ static void seven_rounds_are_too_few_to_tell(void **state)
 
     describe(fixture, &claim_unix_socket);
     plant_everywhere(fixture, 10, 7);
-    for (size_t column = 0; column < 6; column++)
-        plant(fixture, 1, column, 30, 7);
+    plant_row(fixture, 1, 30, 7);
     assert_verdict(fixture, "Here too few rounds were measured to tell; ",
                    "unknown after 7 rounds");
 }
@@ -121,9 +129,7 @@ static void nothing_measured_is_said(void **state)
     struct fixture *fixture = *state;
 
     for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
-        memset(fixture->bench, 0, sizeof(*fixture->bench));
-        fixture->bench->cpus.count = 2;
-        fixture->bench->files_max = 20000;
+        begin_bench(fixture->bench);
         describe(fixture, claims[i]);
         assert_verdict(fixture, "Here too few rounds were measured to tell; ", "not measured");
     }
@@ -166,8 +172,7 @@ static void unix_sockets_are_twice_as_fast_or_not(void **state)
 
     describe(fixture, &claim_unix_socket);
     plant_everywhere(fixture, 10, ROUNDS);
-    for (size_t column = 0; column < 6; column++)
-        plant(fixture, 1, column, 16, ROUNDS);
+    plant_row(fixture, 1, 16, ROUNDS);
     assert_verdict(fixture, "Here unix sockets are twice as fast in no case; ", "CPU 1.6");
     plant(fixture, 1, 4, 21.5, ROUNDS);
     assert_verdict(fixture, "Here unix sockets are twice as fast only for a streamed MiB; ",
@@ -244,8 +249,7 @@ static void sendfile_is_held_against_read_and_write(void **state)
 
     describe(fixture, &claim_sendfile);
     plant_everywhere(fixture, 30, ROUNDS);
-    for (size_t column = 0; column < 3; column++)
-        plant(fixture, 0, column, 10, ROUNDS);
+    plant_row(fixture, 0, 10, ROUNDS);
     assert_verdict(fixture, "Here sendfile is cheaper than read + write in every case; ",
                    "1 MiB (read + write) 3.0");
     plant(fixture, 1, 0, 8, ROUNDS);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page of a planted report: whole or not there, and asking nobody. With a path as its argument
- * the program writes one there, for a browser to look at. */
+/* The page of a planted report, which asks nobody, and the files that a command leaves. With a path
+ * as its argument the program writes one there, for a browser to look at. */
+#include "output_file.h"
 #include "planted_report.h"
 #include "report_plot.h"
 
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -50,16 +52,20 @@ static int tear_down(void **state)
     return err;
 }
 
-static const char *page_of(struct fixture *fixture)
+static const char *read_page(struct fixture *fixture)
 {
-    FILE *in;
+    FILE *in = fopen(fixture->path, "re");
 
-    assert_int_equal(report_write_page(fixture->report, fixture->path), 0);
-    in = fopen(fixture->path, "re");
     assert_non_null(in);
     fixture->page[fread(fixture->page, 1, sizeof(fixture->page) - 1, in)] = '\0';
     fclose(in);
     return fixture->page;
+}
+
+static const char *page_of(struct fixture *fixture)
+{
+    assert_int_equal(report_write_page(fixture->report, fixture->path), 0);
+    return read_page(fixture);
 }
 
 static unsigned occurrences(const char *text, const char *part)
@@ -141,18 +147,58 @@ static void without_gnuplot_nothing_is_left_behind(void **state)
     err = report_write_page(fixture->report, fixture->path);
     setenv("PATH", path, 1);
     free(path);
-    assert_int_equal(err, -1);
+    assert_int_equal(err, EX_UNAVAILABLE);
     assert_int_equal(access(fixture->path, F_OK), -1);
 }
 
-static void a_page_that_cannot_be_moved_leaves_the_old_one(void **state)
+static void a_page_that_cannot_be_written_is_said(void **state)
 {
     struct fixture *fixture = *state;
 
     assert_int_equal(mkdir(fixture->path, 0700), 0);
-    assert_int_equal(report_write_page(fixture->report, fixture->path), -1);
-    assert_int_equal(report_write_page(fixture->report, "/nowhere/at/all.html"), -1);
+    assert_int_equal(report_write_page(fixture->report, fixture->path), EX_CANTCREAT);
+    assert_int_equal(report_write_page(fixture->report, "/nowhere/at/all.html"), EX_CANTCREAT);
     assert_int_equal(rmdir(fixture->path), 0);
+}
+
+static void without_gnuplot_the_old_page_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    char *path = strdup(getenv("PATH"));
+
+    assert_int_equal(output_file_write(fixture->path, "old", 3), 0);
+    setenv("PATH", fixture->folder, 1);
+    assert_int_equal(report_write_page(fixture->report, fixture->path), EX_UNAVAILABLE);
+    setenv("PATH", path, 1);
+    free(path);
+    assert_string_equal(read_page(fixture), "old");
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static void a_look_at_a_file_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(output_file_check(fixture->path), 0);
+    assert_int_equal(access(fixture->path, F_OK), -1);
+    assert_int_equal(output_file_write(fixture->path, "old", 3), 0);
+    assert_int_equal(output_file_check(fixture->path), 0);
+    assert_string_equal(read_page(fixture), "old");
+    assert_int_equal(output_file_check(NULL), 0);
+    assert_int_equal(output_file_check("-"), 0);
+    assert_int_equal(output_file_check("/dev/null"), 0);
+}
+
+static void what_cannot_be_a_file_has_one_exit_code(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(output_file_check(fixture->folder), EX_CANTCREAT);
+    assert_int_equal(output_file_check("/nowhere/at/all"), EX_CANTCREAT);
+    assert_int_equal(output_file_check(""), EX_CANTCREAT);
+    assert_int_equal(output_file_write("/dev/full", "text", 4), EX_CANTCREAT);
+    assert_int_equal(output_file_write("/nowhere/at/all", "text", 4), EX_CANTCREAT);
 }
 
 static void what_is_no_svg_is_refused(void **state)
@@ -199,7 +245,10 @@ int main(int argc, char **argv)
         CASE(what_was_not_measured_has_no_plot),
         CASE(figures_without_a_range_are_drawn_too),
         CASE(without_gnuplot_nothing_is_left_behind),
-        CASE(a_page_that_cannot_be_moved_leaves_the_old_one),
+        CASE(a_page_that_cannot_be_written_is_said),
+        CASE(without_gnuplot_the_old_page_stays),
+        CASE(a_look_at_a_file_changes_nothing),
+        CASE(what_cannot_be_a_file_has_one_exit_code),
         CASE(what_is_no_svg_is_refused),
         CASE(only_tags_are_changed_when_an_svg_moves_into_a_page),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One planted report as a table and as JSON: what differs, what is missed, what failed. */
 #include "planted_report.h"
+#include "report_text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -115,6 +116,49 @@ static void the_table_is_aligned_and_marked(void **state)
         "The same contender twice (per_core, per_core again): no difference in any column.\n");
 }
 
+/* As wide as the cells of nine scenarios are. */
+static void plant_columns(struct report *report, size_t count)
+{
+    for (size_t column = COLUMNS; column < count; column++) {
+        report->columns[column] = report->columns[CPU];
+        for (unsigned row = 0; row < ROWS; row++) {
+            report->rows[row].cells[column] = report->rows[row].cells[CPU];
+            report->rows[row].targets[column] = report->rows[row].targets[CPU];
+        }
+    }
+    report->columns_count = count;
+}
+
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    for (text = strstr(text, part); text != NULL; text = strstr(text + 1, part))
+        count++;
+    return count;
+}
+
+static void a_table_that_is_too_wide_becomes_several(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[8192];
+    char *rest = text;
+    unsigned cells = 0, tables = 0;
+
+    plant_columns(fixture->report, 9);
+    snprintf(text, sizeof(text), "%s", written(fixture, report_print));
+    *strstr(text, "A cell is") = '\0';
+    for (const char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        assert_true(text_width(line) <= 100);
+        if (strncmp(line, "per_core again ", 15) == 0) {
+            tables++;
+            cells += occurrences(line, "±");
+        }
+    }
+    assert_int_equal(tables, 2);
+    assert_int_equal(cells, 9);
+}
+
 static void too_few_rounds_are_said(void **state)
 {
     struct fixture *fixture = *state;
@@ -217,6 +261,7 @@ int main(void)
         CASE(a_cell_stands_to_the_best_of_its_column),
         CASE(a_target_is_met_in_its_columns_direction),
         CASE(the_table_is_aligned_and_marked),
+        CASE(a_table_that_is_too_wide_becomes_several),
         CASE(too_few_rounds_are_said),
         CASE(a_difference_by_chance_is_named),
         CASE(without_a_second_row_nothing_is_said_of_chance),

@@ -350,7 +350,7 @@ static void what_is_no_text_is_refused(void **state)
     assert_int_equal(fixture->code, EX_DATAERR);
     assert_non_null(strstr(fixture->said, "roles.txt:1: the line does not end"));
     draw_bytes(fixture, "", 0);
-    assert_int_equal(fixture->code, EX_NOINPUT);
+    assert_int_equal(fixture->code, EX_DATAERR);
 }
 
 static void more_threads_than_a_picture_holds_are_refused(void **state)

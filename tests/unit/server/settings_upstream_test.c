@@ -1,68 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `upstreams:` in the configuration: what is taken, and where each mistake is said to stand. */
-#include "settings_yaml.h"
-
-#include <paceline/limits.h>
-#include <paceline/line.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-#define SERVICE "services: [{listen: ['127.0.0.1:0']}]\n"
-
-static const struct pl_protocol *const protocols[] = { &pl_line_protocol };
-static const struct pl_modules modules = { .protocols = protocols, .count = 1 };
-
-static struct pl_settings_schema schema;
-static struct pl_settings settings;
-static struct pl_error error;
-static char path[64];
-
-static int setup(void **state)
-{
-    int fd;
-
-    (void)state;
-    pl_settings_schema_init(&schema, &modules);
-    snprintf(path, sizeof(path), "/tmp/settings_upstream_test.XXXXXX");
-    fd = mkstemp(path);
-    if (fd >= 0)
-        close(fd);
-    memset(&settings, 0, sizeof(settings));
-    return fd < 0 ? -1 : pl_settings_fill(schema.rows, &settings);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink(path);
-    pl_settings_free(schema.rows, &settings, &modules);
-    return 0;
-}
+#include "settings_rig.h"
 
 /* Line 2 of the file is `upstreams: ` and the text. */
 static int read_upstreams(const char *text)
 {
-    FILE *file = fopen(path, "w");
-    int err;
-
-    assert_non_null(file);
-    assert_true(fprintf(file, "%supstreams: %s", SERVICE, text) > 0);
-    assert_int_equal(fclose(file), 0);
-    pl_settings_free(schema.rows, &settings, &modules);
-    memset(&settings, 0, sizeof(settings));
-    memset(&error, 0, sizeof(error));
-    assert_int_equal(pl_settings_fill(schema.rows, &settings), 0);
-    err = pl_settings_read(&schema, path, &settings, &error);
-    return err < 0 ? err : pl_settings_check(&settings, &schema, path, &error);
+    return settings_rig_read("services: [{listen: ['127.0.0.1:0']}]\nupstreams: %s", text);
 }
 
 static void what_stands_there_is_taken(void **state)
@@ -76,9 +19,9 @@ static void what_stands_there_is_taken(void **state)
                        "max_requests: 5, max_waiters: 6}, timeouts: {connect: 7ms, wait: 8ms, "
                        "first_byte: 9ms, total: 10ms}, eject: {failures: 11, time: 12s}, "
                        "refresh: 13s}, {name: b-2_x.y, servers: ['a:1']}]") < 0)
-        fail_msg("%s", error.message);
-    assert_int_equal(settings.upstreams.count, 2);
-    upstream = settings.upstreams.items;
+        fail_msg("%s", rig.error.message);
+    assert_int_equal(rig.settings.upstreams.count, 2);
+    upstream = rig.settings.upstreams.items;
     assert_string_equal(upstream->name, "back");
     assert_int_equal(upstream->servers.count, 4);
     assert_int_equal(upstream->policy, PL_UPSTREAM_LEAST_CONNECTIONS);
@@ -152,13 +95,14 @@ static void every_mistake_names_its_place_and_what_was_expected(void **state)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         char wanted[512];
 
-        snprintf(wanted, sizeof(wanted), "%s%s", table[i].message[0] == ':' ? path : "",
+        snprintf(wanted, sizeof(wanted), "%s%s", table[i].message[0] == ':' ? rig.path : "",
                  table[i].message);
         if (read_upstreams(table[i].text) != -EINVAL)
             fail_msg("taken: %s", table[i].text);
-        assert_int_equal(error.exit_code, EX_CONFIG);
-        if (strstr(error.message, wanted) == NULL || strstr(error.message, path) == NULL)
-            fail_msg("%s\n  gives    %s\n  expected %s", table[i].text, error.message, wanted);
+        assert_int_equal(rig.error.exit_code, EX_CONFIG);
+        if (strstr(rig.error.message, wanted) == NULL ||
+            strstr(rig.error.message, rig.path) == NULL)
+            fail_msg("%s\n  gives    %s\n  expected %s", table[i].text, rig.error.message, wanted);
     }
 }
 
@@ -173,27 +117,26 @@ static void too_many_are_refused_where_they_stand(void **state)
         used += (size_t)snprintf(text + used, sizeof(text) - used,
                                  "\n  - {name: u%d, servers: ['b:1']}", i);
     assert_int_equal(read_upstreams(text), -EINVAL);
-    snprintf(wanted, sizeof(wanted), "%s:%d:5: more than %d upstreams", path, 3 + PL_UPSTREAMS_MAX,
-             PL_UPSTREAMS_MAX);
-    if (strstr(error.message, wanted) == NULL)
-        fail_msg("%s\n  expected %s", error.message, wanted);
+    snprintf(wanted, sizeof(wanted), "%s:%d:5: more than %d upstreams", rig.path,
+             3 + PL_UPSTREAMS_MAX, PL_UPSTREAMS_MAX);
+    if (strstr(rig.error.message, wanted) == NULL)
+        fail_msg("%s\n  expected %s", rig.error.message, wanted);
 
     used = (size_t)snprintf(text, sizeof(text), "[{name: a, servers: [");
     for (int i = 0; i <= PL_UPSTREAM_SERVERS_MAX; i++)
         used += (size_t)snprintf(text + used, sizeof(text) - used, "'b:1', ");
     snprintf(text + used, sizeof(text) - used, "]}]");
     assert_int_equal(read_upstreams(text), -EINVAL);
-    assert_non_null(strstr(error.message, "upstream a: 33 `servers`; expected a list of 1 to 32"));
+    assert_non_null(
+        strstr(rig.error.message, "upstream a: 33 `servers`; expected a list of 1 to 32"));
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_stands_there_is_taken),
-        CASE(every_mistake_names_its_place_and_what_was_expected),
-        CASE(too_many_are_refused_where_they_stand),
+        SETTINGS_CASE(what_stands_there_is_taken),
+        SETTINGS_CASE(every_mistake_names_its_place_and_what_was_expected),
+        SETTINGS_CASE(too_many_are_refused_where_they_stand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

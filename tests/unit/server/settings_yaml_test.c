@@ -1,111 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "alloc.h"
 #include "model.h"
-#include "settings_yaml.h"
-
-#include <paceline/http.h>
-#include <paceline/limits.h>
-#include <paceline/line.h>
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
-static const struct pl_protocol *const protocols[] = { &pl_line_protocol, &pl_http_protocol };
-static const struct pl_modules modules = { .protocols = protocols, .count = 2 };
-
-struct fixture {
-    struct pl_settings_schema schema;
-    struct pl_settings settings;
-    struct pl_error error;
-    char path[64];
-};
-
-static struct fixture f;
-
-static int setup(void **state)
-{
-    int fd;
-
-    (void)state;
-    memset(&f, 0, sizeof(f));
-    pl_settings_schema_init(&f.schema, &modules);
-    snprintf(f.path, sizeof(f.path), "/tmp/settings_yaml_test.XXXXXX");
-    fd = mkstemp(f.path);
-    if (fd >= 0)
-        close(fd);
-    return fd < 0 ? -1 : pl_settings_fill(f.schema.rows, &f.settings);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    unlink(f.path);
-    pl_settings_free(f.schema.rows, &f.settings, &modules);
-    return 0;
-}
-
-static void write_file(const char *text, size_t length)
-{
-    FILE *file = fopen(f.path, "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, length, file), length);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void start_again(void)
-{
-    pl_settings_free(f.schema.rows, &f.settings, &modules);
-    memset(&f.settings, 0, sizeof(f.settings));
-    memset(&f.error, 0, sizeof(f.error));
-    assert_int_equal(pl_settings_fill(f.schema.rows, &f.settings), 0);
-}
-
-static int read_bytes(const char *text, size_t length)
-{
-    int err;
-
-    start_again();
-    write_file(text, length);
-    err = pl_settings_read(&f.schema, f.path, &f.settings, &f.error);
-    return err < 0 ? err : pl_settings_check(&f.settings, &f.schema, f.path, &f.error);
-}
+#include "settings_rig.h"
 
 static int read_text(const char *text)
 {
-    return read_bytes(text, strlen(text));
+    return settings_rig_read_bytes(text, strlen(text));
 }
 
 static void read_good(const char *text)
 {
     if (read_text(text) != 0)
-        fail_msg("%s", f.error.message);
+        fail_msg("%s", rig.error.message);
 }
 
 static int set(const char *assignment)
 {
-    memset(&f.error, 0, sizeof(f.error));
-    return pl_settings_set(&f.schema, assignment, &f.settings, &f.error);
+    memset(&rig.error, 0, sizeof(rig.error));
+    return pl_settings_set(&rig.schema, assignment, &rig.settings, &rig.error);
 }
 
 static void set_good(const char *assignment)
 {
     if (set(assignment) != 0)
-        fail_msg("%s", f.error.message);
+        fail_msg("%s", rig.error.message);
 }
 
 static const struct pl_service_settings *service(size_t index)
 {
-    assert_true(index < f.settings.services.count);
-    return &((const struct pl_service_settings *)f.settings.services.items)[index];
+    assert_true(index < rig.settings.services.count);
+    return &((const struct pl_service_settings *)rig.settings.services.items)[index];
 }
 
 #define SERVICE "services: [ { listen: [ '127.0.0.1:0' ] } ]\n"
@@ -114,14 +38,14 @@ static void a_small_file_gets_all_defaults(void **state)
 {
     (void)state;
     read_good(SERVICE);
-    assert_int_equal(f.settings.services.count, 1);
+    assert_int_equal(rig.settings.services.count, 1);
     assert_string_equal(service(0)->name, "line");
     assert_int_equal(service(0)->backlog, 1024);
     assert_true(service(0)->has_nodelay);
     assert_int_equal(service(0)->unix_mode, 0660);
-    assert_true(f.settings.timeouts.idle_us == 60000000);
-    assert_true(f.settings.limits.message == 65536);
-    assert_int_equal(f.settings.dispatch.threads, UINT32_MAX);
+    assert_true(rig.settings.timeouts.idle_us == 60000000);
+    assert_true(rig.settings.limits.message == 65536);
+    assert_int_equal(rig.settings.dispatch.threads, UINT32_MAX);
 }
 
 static void every_group_is_read(void **state)
@@ -136,18 +60,18 @@ static void every_group_is_read(void **state)
         "services:\n"
         "  - name: web\n    protocol: http\n    listen: [ '127.0.0.1:1', 'unix:/x' ]\n"
         "  - protocol: line\n    listen: [ 'udp:127.0.0.1:2' ]\n    line: { max_line: 9B }\n");
-    assert_string_equal(pl_models[f.settings.dispatch.model]->name, "reactor");
-    assert_int_equal(f.settings.dispatch.arming, 1);
-    assert_true(f.settings.dispatch.turn.time_us == 0);
-    assert_true(f.settings.dispatch.turn.bytes == 1 << 20);
-    assert_int_equal(f.settings.dispatch.queue.max, 7);
-    assert_int_equal(f.settings.dispatch.queue.full, 1);
-    assert_int_equal(f.settings.limits.connections, 100);
-    assert_true(f.settings.limits.buffers == 8 << 20);
-    assert_true(f.settings.timeouts.drain_us == 6000000);
-    assert_int_equal(f.settings.log.level, 3);
-    assert_int_equal(f.settings.log.format, 1);
-    assert_int_equal(f.settings.services.count, 2);
+    assert_string_equal(pl_models[rig.settings.dispatch.model]->name, "reactor");
+    assert_int_equal(rig.settings.dispatch.arming, 1);
+    assert_true(rig.settings.dispatch.turn.time_us == 0);
+    assert_true(rig.settings.dispatch.turn.bytes == 1 << 20);
+    assert_int_equal(rig.settings.dispatch.queue.max, 7);
+    assert_int_equal(rig.settings.dispatch.queue.full, 1);
+    assert_int_equal(rig.settings.limits.connections, 100);
+    assert_true(rig.settings.limits.buffers == 8 << 20);
+    assert_true(rig.settings.timeouts.drain_us == 6000000);
+    assert_int_equal(rig.settings.log.level, 3);
+    assert_int_equal(rig.settings.log.format, 1);
+    assert_int_equal(rig.settings.services.count, 2);
     assert_string_equal(service(0)->name, "web");
     assert_int_equal(service(0)->listen.count, 2);
     assert_true(*(const uint64_t *)service(1)->module == 9);
@@ -214,29 +138,29 @@ static void every_mistake_names_its_place_and_what_was_expected(void **state)
         char wanted[512];
         bool has_file = strncmp(table[i].message, "FILE", 4) == 0;
 
-        snprintf(wanted, sizeof(wanted), "%s%s", has_file ? f.path : "",
+        snprintf(wanted, sizeof(wanted), "%s%s", has_file ? rig.path : "",
                  table[i].message + (has_file ? 4 : 0));
         if (read_text(table[i].text) != -EINVAL)
             fail_msg("taken: %s", table[i].text);
-        assert_int_equal(f.error.exit_code, EX_CONFIG);
-        if (strstr(f.error.message, wanted) == NULL)
-            fail_msg("%s\n  gives    %s\n  expected %s", table[i].text, f.error.message, wanted);
+        assert_int_equal(rig.error.exit_code, EX_CONFIG);
+        if (strstr(rig.error.message, wanted) == NULL)
+            fail_msg("%s\n  gives    %s\n  expected %s", table[i].text, rig.error.message, wanted);
     }
 }
 
 static void a_missing_file_is_66_and_a_bad_one_78(void **state)
 {
     (void)state;
-    assert_int_equal(pl_settings_read(&f.schema, "/nonexistent/x.yaml", &f.settings, &f.error),
-                     -ENOENT);
-    assert_int_equal(f.error.exit_code, EX_NOINPUT);
-    assert_non_null(strstr(f.error.message, "/nonexistent/x.yaml: cannot be read"));
-    assert_true(pl_settings_read(&f.schema, "/tmp", &f.settings, &f.error) < 0);
-    assert_int_equal(f.error.exit_code, EX_NOINPUT);
-    assert_true(pl_settings_read(&f.schema, "/dev/null", &f.settings, &f.error) < 0);
-    assert_int_equal(f.error.exit_code, EX_NOINPUT);
+    assert_int_equal(
+        pl_settings_read(&rig.schema, "/nonexistent/x.yaml", &rig.settings, &rig.error), -ENOENT);
+    assert_int_equal(rig.error.exit_code, EX_NOINPUT);
+    assert_non_null(strstr(rig.error.message, "/nonexistent/x.yaml: cannot be read"));
+    assert_true(pl_settings_read(&rig.schema, "/tmp", &rig.settings, &rig.error) < 0);
+    assert_int_equal(rig.error.exit_code, EX_NOINPUT);
+    assert_true(pl_settings_read(&rig.schema, "/dev/null", &rig.settings, &rig.error) < 0);
+    assert_int_equal(rig.error.exit_code, EX_NOINPUT);
     assert_int_equal(read_text("x: 1"), -EINVAL);
-    assert_int_equal(f.error.exit_code, EX_CONFIG);
+    assert_int_equal(rig.error.exit_code, EX_CONFIG);
 }
 
 static void a_huge_file_is_refused_unread(void **state)
@@ -246,11 +170,11 @@ static void a_huge_file_is_refused_unread(void **state)
 
     (void)state;
     memset(text, '#', size);
-    assert_int_equal(read_bytes(text, size), -EFBIG);
-    assert_int_equal(f.error.exit_code, EX_CONFIG);
+    assert_int_equal(settings_rig_read_bytes(text, size), -EFBIG);
+    assert_int_equal(rig.error.exit_code, EX_CONFIG);
     /* One byte less is a comment. */
-    assert_int_equal(read_bytes(text, size - 1), -EINVAL);
-    assert_non_null(strstr(f.error.message, "no services"));
+    assert_int_equal(settings_rig_read_bytes(text, size - 1), -EINVAL);
+    assert_non_null(strstr(rig.error.message, "no services"));
     free(text);
 }
 
@@ -265,8 +189,8 @@ static void deep_nesting_is_refused(void **state)
 
         while (length + 8 < 200000)
             length += (size_t)sprintf(text + length, "%s", openers[i]);
-        assert_int_equal(read_bytes(text, length), -EINVAL);
-        assert_int_equal(f.error.exit_code, EX_CONFIG);
+        assert_int_equal(settings_rig_read_bytes(text, length), -EINVAL);
+        assert_int_equal(rig.error.exit_code, EX_CONFIG);
     }
     free(text);
 }
@@ -285,7 +209,7 @@ static void an_alias_bomb_is_refused_before_it_goes_off(void **state)
     for (int i = 0; i < 200; i++)
         length += (size_t)sprintf(text + length, "  - listen: *a0\n");
     assert_int_equal(read_text(text), -EINVAL);
-    assert_non_null(strstr(f.error.message, "more than"));
+    assert_non_null(strstr(rig.error.message, "more than"));
     /* One node that holds itself. */
     assert_int_equal(read_text("services: &s [ { listen: *s } ]"), -EINVAL);
     assert_int_equal(read_text("services: &s\n  - *s\n"), -EINVAL);
@@ -302,8 +226,8 @@ static void texts_by_alias_count_where_they_stand(void **state)
     for (int i = 0; i < PL_YAML_NODES_MAX + 10; i++)
         length += (size_t)sprintf(text + length, ", *a");
     length += (size_t)sprintf(text + length, " ] } ]");
-    assert_int_equal(read_bytes(text, length), -EINVAL);
-    assert_non_null(strstr(f.error.message, "more than"));
+    assert_int_equal(settings_rig_read_bytes(text, length), -EINVAL);
+    assert_non_null(strstr(rig.error.message, "more than"));
     free(text);
 }
 
@@ -320,7 +244,7 @@ static void a_service_inherits_the_outer_dispatch_key_by_key(void **state)
     assert_int_equal(service(0)->dispatch.threads, 5);
     assert_true(service(1)->has_dispatch);
     assert_int_equal(service(1)->dispatch.threads, 7);
-    assert_int_equal(service(1)->dispatch.model, f.settings.dispatch.model);
+    assert_int_equal(service(1)->dispatch.model, rig.settings.dispatch.model);
     assert_int_equal(service(1)->dispatch.queue.max, 9);
     assert_true(service(2)->dispatch.turn.bytes == 1);
     assert_true(service(2)->dispatch.turn.time_us == 1000);
@@ -340,9 +264,9 @@ static void set_reaches_every_kind_of_key(void **state)
     read_good("services:\n  - { name: web, protocol: http, listen: [ '1.2.3.4:5' ] }\n"
               "  - { listen: [ '1.2.3.4:6' ] }\n");
     set_good("timeouts.idle=5s");
-    assert_true(f.settings.timeouts.idle_us == 5000000);
+    assert_true(rig.settings.timeouts.idle_us == 5000000);
     set_good("dispatch.turn.bytes=1KiB");
-    assert_true(f.settings.dispatch.turn.bytes == 1024);
+    assert_true(rig.settings.dispatch.turn.bytes == 1024);
     set_good("services.web.listen=[127.0.0.1:0, 'unix:/a=b']");
     assert_int_equal(service(0)->listen.count, 2);
     assert_string_equal(((char **)service(0)->listen.items)[1], "unix:/a=b");
@@ -351,7 +275,7 @@ static void set_reaches_every_kind_of_key(void **state)
     set_good("services.1.name=other");
     assert_string_equal(service(1)->name, "other");
     set_good("services=[ { listen: [ '1.2.3.4:7' ] } ]");
-    assert_int_equal(f.settings.services.count, 1);
+    assert_int_equal(rig.settings.services.count, 1);
     assert_string_equal(service(0)->name, "line");
 }
 
@@ -383,9 +307,9 @@ static void a_wrong_set_says_so(void **state)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (set(table[i].assignment) >= 0)
             fail_msg("taken: %s", table[i].assignment);
-        if (strstr(f.error.message, table[i].message) == NULL)
-            fail_msg("%s gives: %s", table[i].assignment, f.error.message);
-        assert_int_equal(f.error.exit_code, table[i].exit_code);
+        if (strstr(rig.error.message, table[i].message) == NULL)
+            fail_msg("%s gives: %s", table[i].assignment, rig.error.message);
+        assert_int_equal(rig.error.exit_code, table[i].exit_code);
     }
 }
 
@@ -400,7 +324,7 @@ static void another_protocol_brings_settings_of_its_own(void **state)
     read_good("services: [ { protocol: line, listen: [ '1.2.3.4:5' ], line: { max_line: 9B } } ]");
     set_good("services.0.protocol=http");
     out = open_memstream(&printed, &length);
-    pl_settings_print(f.schema.rows, &f.settings, &modules, 0, out);
+    pl_settings_print(rig.schema.rows, &rig.settings, &settings_rig_modules, 0, out);
     fclose(out);
     assert_non_null(strstr(printed, "    http:\n"));
     free(printed);
@@ -414,7 +338,7 @@ static char *print(void)
     size_t length = 0;
     FILE *out = open_memstream(&printed, &length);
 
-    pl_settings_print(f.schema.rows, &f.settings, &modules, 0, out);
+    pl_settings_print(rig.schema.rows, &rig.settings, &settings_rig_modules, 0, out);
     fclose(out);
     return printed;
 }
@@ -436,13 +360,13 @@ static void what_is_printed_is_read_back_as_the_same(void **state)
         char *first, *second, *name, *listen;
 
         read_good(files[i]);
-        name = pl_alloc_string(service(f.settings.services.count - 1)->name);
+        name = pl_alloc_string(service(rig.settings.services.count - 1)->name);
         listen = pl_alloc_string(*(char **)service(0)->listen.items);
         first = print();
         if (read_text(first) != 0)
-            fail_msg("%s\n%s", f.error.message, first);
+            fail_msg("%s\n%s", rig.error.message, first);
         second = print();
-        assert_string_equal(service(f.settings.services.count - 1)->name, name);
+        assert_string_equal(service(rig.settings.services.count - 1)->name, name);
         assert_string_equal(*(char **)service(0)->listen.items, listen);
         /* The outer dispatch is printed for each service too, so only that may differ. */
         assert_string_equal(second, first);
@@ -486,25 +410,21 @@ static void a_relative_path_is_relative_to_the_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_small_file_gets_all_defaults, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_group_is_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_mistake_names_its_place_and_what_was_expected, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_66_and_a_bad_one_78, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_huge_file_is_refused_unread, setup, teardown),
-        cmocka_unit_test_setup_teardown(deep_nesting_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_alias_bomb_is_refused_before_it_goes_off, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(texts_by_alias_count_where_they_stand, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_service_inherits_the_outer_dispatch_key_by_key, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(set_reaches_every_kind_of_key, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_wrong_set_says_so, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_protocol_brings_settings_of_its_own, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(what_is_printed_is_read_back_as_the_same, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_long_text_is_printed_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_relative_path_is_relative_to_the_file, setup, teardown),
+        SETTINGS_CASE(a_small_file_gets_all_defaults),
+        SETTINGS_CASE(every_group_is_read),
+        SETTINGS_CASE(every_mistake_names_its_place_and_what_was_expected),
+        SETTINGS_CASE(a_missing_file_is_66_and_a_bad_one_78),
+        SETTINGS_CASE(a_huge_file_is_refused_unread),
+        SETTINGS_CASE(deep_nesting_is_refused),
+        SETTINGS_CASE(an_alias_bomb_is_refused_before_it_goes_off),
+        SETTINGS_CASE(texts_by_alias_count_where_they_stand),
+        SETTINGS_CASE(a_service_inherits_the_outer_dispatch_key_by_key),
+        SETTINGS_CASE(set_reaches_every_kind_of_key),
+        SETTINGS_CASE(a_wrong_set_says_so),
+        SETTINGS_CASE(another_protocol_brings_settings_of_its_own),
+        SETTINGS_CASE(what_is_printed_is_read_back_as_the_same),
+        SETTINGS_CASE(a_long_text_is_printed_whole),
+        SETTINGS_CASE(a_relative_path_is_relative_to_the_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
