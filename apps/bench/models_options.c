@@ -84,7 +84,7 @@ struct texts {
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static void read_choice(struct model_choice *choice, const char *text)
+void model_choice_read(struct model_choice *choice, const char *text)
 {
     size_t length = strcspn(text, "+");
 
@@ -110,7 +110,7 @@ static void read_choices(struct models *models, const char *list)
     for (char *rest = copy, *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
         if (models->choices_count + 2 > MODELS_MAX)
             die(EX_USAGE, "--models: more than %d", MODELS_MAX - 1);
-        read_choice(&models->choices[models->choices_count++], one);
+        model_choice_read(&models->choices[models->choices_count++], one);
     }
     free(copy);
     again = &models->choices[models->choices_count++];
