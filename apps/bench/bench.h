@@ -13,7 +13,8 @@
 /* One row per command in main.c. argv[0] is the command's name; returns the exit code. */
 typedef int bench_command(int argc, char **argv);
 
-bench_command load_main, floor_main, models_main, peers_main, claims_main, timeline_main;
+bench_command load_main, floor_main, models_main, peers_main, claims_main, timeline_main,
+    fairness_main;
 
 /* Ends the program with a sentence on stderr; `code` is one of sysexits.h. */
 __attribute__((format(printf, 2, 3), noreturn)) void die(int code, const char *format, ...);

@@ -18,6 +18,7 @@ static const struct {
     { "load", load_main, "load a server, and check every byte of its replies" },
     { "models", models_main, "one application under every model" },
     { "peers", peers_main, "Paceline and other servers beside that floor" },
+    { "fairness", fairness_main, "what polite clients get beside greedy ones, in every model" },
     { "timeline", timeline_main, "what each thread of an application does, as a picture" },
     { "claims", claims_main, "what textbooks claim, measured on this machine" },
     { "floor", floor_main, "serve with the least that a server can do" },

@@ -30,6 +30,7 @@ struct app {
     struct app_service services[APP_SERVICES_MAX];
     size_t services_count, target; /* the service that is loaded */
     char directory[256];           /* for logs and a configuration of our own */
+    const cpu_set_t *cpus;         /* borrowed: where it runs; NULL: everywhere */
 };
 
 /* A row: "reactor+0" is the model reactor with dispatch.threads 0. */
@@ -56,6 +57,9 @@ struct models {
 
 /* Reads the command line; what is wrong in it ends the program. */
 void models_read_options(struct models *models, int argc, char **argv);
+
+/* Reads "reactor+0"; what is wrong in it ends the program. `choice` is zeroed. */
+void model_choice_read(struct model_choice *choice, const char *text);
 
 /* Finds the program and what it serves; ends this program when there is nothing to load. `app`
  * stays where it is until this program ends, which closes it at the latest. */

@@ -205,7 +205,7 @@ bool app_start(const struct app *app, const struct model_choice *choice, struct 
     build_command(&command, app, choice);
     snprintf(log, sizeof(log), "%s/app.log", app->directory);
     snprintf(who, sizeof(who), "service %s", service->name);
-    if (server_start(server, command.argv, ".", log, NULL)) {
+    if (server_start(server, command.argv, ".", log, app->cpus)) {
         port = server_wait_logged_port(server, who);
         *ret_target = address_loopback(port);
         if (port != 0 && server_wait_port(server, port))

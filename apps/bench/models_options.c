@@ -79,7 +79,7 @@ struct reading {
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static void read_choice(struct model_choice *choice, const char *text)
+void model_choice_read(struct model_choice *choice, const char *text)
 {
     size_t length = strcspn(text, "+");
 
@@ -105,7 +105,7 @@ static void read_choices(struct models *models, const char *list)
     while (argument_word("models", &list, word, sizeof(word))) {
         if (models->choices_count + 2 > MODELS_MAX)
             die(EX_USAGE, "--models: more than %d", MODELS_MAX - 1);
-        read_choice(&models->choices[models->choices_count++], word);
+        model_choice_read(&models->choices[models->choices_count++], word);
     }
     again = &models->choices[models->choices_count++];
     *again = models->choices[0];

@@ -26,17 +26,17 @@ static int write_json(const struct report *report, const char *path)
     return code;
 }
 
-static int print(const struct report *report)
+static int show(const struct report *report, output_print *print)
 {
-    report_print(report, stdout);
+    print(report, stdout);
     return output_file_write(NULL, "", 0);
 }
 
-int output_write(const struct report *report, const char *json_path, const char *page_path,
-                 bool has_failed)
+int output_write_as(const struct report *report, output_print *print, const char *json_path,
+                    const char *page_path, bool has_failed)
 {
     bool is_json_out = json_path != NULL && strcmp(json_path, "-") == 0;
-    int code = is_json_out ? 0 : print(report);
+    int code = is_json_out ? 0 : show(report, print);
 
     if (json_path != NULL) {
         int err = write_json(report, json_path);
@@ -51,4 +51,10 @@ int output_write(const struct report *report, const char *json_path, const char 
     if (code != 0)
         return code;
     return is_interrupted() ? EXIT_INTERRUPTED : has_failed ? 1 : EX_OK;
+}
+
+int output_write(const struct report *report, const char *json_path, const char *page_path,
+                 bool has_failed)
+{
+    return output_write_as(report, report_print, json_path, page_path, has_failed);
 }

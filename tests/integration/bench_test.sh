@@ -118,7 +118,7 @@ manual() {
 expect 'the manual is one' manual
 manual_names_all() {
     local command word
-    for command in models peers timeline claims load floor; do
+    for command in models peers fairness timeline claims load floor; do
         for word in $("$bench" "$command" --help | grep -oE -- '--[a-z-]+' | sort -u); do
             [ "$word" = --help ] || grep -qF -- "$word" docs/man/paceline-bench.1.scd ||
                 { echo "no option $word of $command"; return 1; }
@@ -286,15 +286,57 @@ expect 'and its lines' ends 0 '^reactor ' models --quick --quiet \
     --app "$build/apps/paceline" -c "$scratch/server.yaml" --target hello --models reactor
 expect 'a page that is not there is a failure' ends 1 "first reply is 'HTTP/1.1 404" models --quick \
     --quiet --target /nothing --models reactor
+
+# ---- fairness -------------------------------------------------------------------------------------
+
+expect 'a list of counts holds numbers' ends 64 '--greedy: expected .* not .four' fairness \
+    --greedy 1,four
+expect 'nobody greedy is no measurement' ends 64 '--greedy: expected' fairness --greedy 0
+expect 'a table has so many rows' ends 64 'more than 24 rows' fairness --greedy 1,2,3,4,5
+expect 'a model that nobody knows gives no figures' ends 1 '^nobody +1 +- ' fairness --quick --quiet \
+    --models nobody
+# A row per number of greedy clients; a bound follows from the configuration, all else is measured.
+fairness() {
+    ends 0 '^reactor\+0 +2 ' fairness --quick --quiet --models reactor+0 --greedy 1,2 \
+        --set dispatch.turn.time=2ms --json "$scratch/fairness.json" || return 1
+    python3 - "$scratch/fairness.json" <<'PYTHON'
+import json, sys
+report = json.load(open(sys.argv[1]))
+rows = {row['name']: row for row in report['rows']}
+assert list(rows) == ['reactor+0, 1 greedy', 'reactor+0, 2 greedy'], list(rows)
+keys = {'offered_per_s', 'served_percent', 'alone_p50_us', 'alone_p99_us', 'budget_on_p50_us',
+        'budget_on_p99_us', 'budget_off_p50_us', 'budget_off_p99_us', 'growth_us',
+        'alone_served_percent', 'budget_off_served_percent', 'greedy_per_s',
+        'budget_off_greedy_per_s', 'generator_busy_percent', 'budget_off_generator_busy_percent'}
+for number, row in enumerate(rows.values(), 1):
+    assert set(row['cells']) == keys, row['cells'].keys() ^ keys
+    for key, cell in row['cells'].items():
+        assert len(cell['values']) == 2 and cell['median'] is not None, (key, cell)
+    assert row['cells']['served_percent']['target'] == 95
+    assert row['cells']['growth_us']['target'] == 2 * number * 2000
+PYTHON
+}
+expect 'fairness fills every row' fairness
+fairness_shape() {
+    "$bench" fairness --quick --quiet --models half_sync_half_async+2 --greedy 1 --target hello \
+        >"$scratch/fairness.txt"
+    cat "$scratch/fairness.txt"
+    awk 'length > 100 { exit 1 }' "$scratch/fairness.txt" &&
+        grep -qE '^model +greedy +req/s +served +p50 +p99 ' "$scratch/fairness.txt" &&
+        grep -qE '^ +1( +-?[0-9.]+[sM]?!?){9} +150( [?~])?$' "$scratch/fairness.txt"
+}
+expect 'lines, and a table that fits' fairness_shape
 expect 'nothing is left behind' nothing_left
 
+# interrupted STEP PATTERN ARGUMENTS...: SIGINT in that step.
 interrupted() {
-    local pid code
-    "$bench" models --seconds 0.2 --json "$scratch/interrupted.json" >"$scratch/interrupted.txt" \
+    local at=$1 pattern=$2 pid code
+    shift 2
+    "$bench" "$@" --json "$scratch/interrupted.json" >"$scratch/interrupted.txt" \
         2>"$scratch/progress.txt" &
     pid=$!
-    for _ in $(seq 500); do
-        grep -q '^\[3/' "$scratch/progress.txt" && break
+    for _ in $(seq 1000); do
+        grep -q "^\[$at/" "$scratch/progress.txt" && break
         sleep 0.02
     done
     ! nothing_left || return 1 # the look itself finds what is there
@@ -302,10 +344,13 @@ interrupted() {
     wait "$pid"
     code=$?
     cat "$scratch/interrupted.txt"
-    [ "$code" -eq 130 ] && grep -qE '^leader_followers +[0-9]' "$scratch/interrupted.txt" &&
+    [ "$code" -eq 130 ] && grep -qE "$pattern" "$scratch/interrupted.txt" &&
         python3 -m json.tool "$scratch/interrupted.json" >/dev/null && nothing_left
 }
-expect 'SIGINT in the middle prints what was found' interrupted
+expect 'SIGINT in the middle prints what was found' interrupted 3 '^leader_followers +[0-9]' \
+    models --seconds 0.2
+expect 'SIGINT in the middle of fairness does' interrupted 6 '^reactor +1 +[0-9]' \
+    fairness --seconds 0.2 --models reactor
 
 killed() {
     local pid

@@ -210,17 +210,15 @@ fuzz() {
     grep -aE 'stat::number_of_executed_units|stat::new_units_added' "$step_log"
 }
 
-build_fairness() {
-    configure_and_make build all tests/model/fairness -- CFLAGS="-O2 -g"
-}
-
+# The measurement says itself how far it is, and prints what it found when it is interrupted.
 fairness() {
+    local options=()
+    [ "$quiet" = no ] || options+=(--quiet)
     steps_begin
-    steps_plan packages 10 build 40 measure 30
-    step packages install_missing "${build_packages[@]}" "${check_packages[@]}" || return 1
-    step build build_fairness || return 1
-    step measure build/tests/model/fairness || return 1
-    cat "$step_log"
+    steps_plan packages 10 build 60
+    step packages install_missing "${build_packages[@]}" || return 1
+    step build build_release || return 1
+    build/apps/paceline-bench fairness "${options[@]}"
 }
 
 # ---- the whole --------------------------------------------------------------------------------------
@@ -237,7 +235,7 @@ check() {
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
             'planted faults' 50 'the tour' 40 'load and peers' 60 \
-            'paceline-bench' 45 \
+            'paceline-bench' 65 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
