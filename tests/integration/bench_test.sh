@@ -293,8 +293,8 @@ expect 'a list of counts holds numbers' ends 64 '--greedy: expected .* not .four
     --greedy 1,four
 expect 'nobody greedy is no measurement' ends 64 '--greedy: expected' fairness --greedy 0
 expect 'a table has so many rows' ends 64 'more than 24 rows' fairness --greedy 1,2,3,4,5
-expect 'a model that nobody knows gives no figures' ends 1 '^nobody +1 +- ' fairness --quick --quiet \
-    --models nobody
+expect 'a model that nobody knows is refused' ends 64 "'nobody'.*expected one of" fairness --quick \
+    --quiet --models nobody
 # A row per number of greedy clients; a bound follows from the configuration, all else is measured.
 fairness() {
     ends 0 '^reactor\+0 +2 ' fairness --quick --quiet --models reactor+0 --greedy 1,2 \
