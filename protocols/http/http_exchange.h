@@ -44,8 +44,9 @@ struct pl_http_exchange {
     size_t raw;                  /* chunked: bytes decoded so far */
     size_t message_bytes;        /* of input, when READY */
 
-    struct http_route *route; /* borrowed from the service */
-    struct pl_output *output; /* borrowed: where the reply's body goes */
+    struct http_route *route;  /* borrowed from the service */
+    struct http_params params; /* in the path; written with a route that is no literal */
+    struct pl_output *output;  /* borrowed: where the reply's body goes */
     pl_http_producer *producer;
     void *producer_context;
     struct pl_http_deferred deferred;

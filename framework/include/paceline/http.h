@@ -20,11 +20,18 @@ struct pl_http_exchange;
 typedef void pl_http_handler(struct pl_http_exchange *exchange, void *context);
 
 struct pl_http_route {
-    const char *method; /* "GET" answers HEAD too */
-    const char *path;   /* compared after percent-decoding, without the query */
+    const char *method; /* "GET" answers HEAD too; OPTIONS is answered for every known path */
+    /* Compared after percent-decoding, without the query, segment by segment: "/users/{id}" takes
+     * any segment that is not empty, "/files/" and a final "*" whatever follows. At each segment a
+     * literal beats a parameter beats the wildcard, whichever was registered first. At most 8
+     * parameters. */
+    const char *path;
     pl_http_handler *handler;
     void *context;  /* borrowed; lives as long as the server */
     bool may_block; /* the connection is parked meanwhile, and timeouts.handler ends its wait */
+    /* NULL: every host; "example.org"; "*.example.org": every host below it. A route with a host
+     * beats one without. */
+    const char *host;
 };
 
 PL_API extern const struct pl_protocol pl_http_protocol;
