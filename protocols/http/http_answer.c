@@ -9,6 +9,7 @@
  *                 └ wants its body in parts ─▶ http_receive.c ─▶ handled
  */
 #include "http_exchange.h"
+#include "http_host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -111,6 +112,14 @@ static void reply_not_allowed(struct pl_http_exchange *exchange, const char *all
         http_reply_status(exchange, 500);
 }
 
+static void reply_options(struct pl_http_exchange *exchange, const char *allow)
+{
+    if (pl_http_add_field(exchange, "Allow", allow) == 0)
+        pl_http_reply(exchange, 204, NULL, NULL, 0);
+    else
+        http_reply_status(exchange, 500);
+}
+
 static bool is_known_method(struct pl_view method)
 {
     static const char *const known[] = { "GET",    "HEAD",    "POST",  "PUT",
@@ -127,22 +136,49 @@ static bool is_get_or_head(const struct pl_http_exchange *exchange)
     return exchange->is_head_method || pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
 }
 
-/* No route of that path: a file, or one of the refusals. */
-static void reply_without_route(struct pl_http_exchange *exchange, struct pl_view path,
-                                enum http_match match, const char *allow)
+/* The path as a file's name wants it: decoded, without dot segments. Nearly every one is. */
+static void serve_other_path(struct pl_http_exchange *exchange, struct pl_view path)
 {
-    if (!is_known_method(pl_http_method(exchange)))
-        http_reply_status(exchange, 501);
-    else if (path.bytes[0] == '*')
-        reply_fixed(exchange, &(struct http_reply_settings){ .status = 204 });
-    else if (match == HTTP_MATCH_OTHER_METHOD)
+    struct pl_view rest = { .bytes = path.bytes + 1, .length = path.length - 1 };
+    char text[PL_BUFFER_BYTES];
+    int length = http_path_text(rest, text + 1, sizeof(text) - 1);
+
+    text[0] = '/';
+    if (length < 0)
+        http_reply_status(exchange, 404);
+    else
+        http_serve_file(exchange, (struct pl_view){ .bytes = text, .length = (size_t)length + 1 });
+}
+
+static void reply_below_root(struct pl_http_exchange *exchange, const struct http_asked *asked,
+                             bool is_normal)
+{
+    static const char allow[] = "GET, HEAD, OPTIONS";
+
+    if (pl_view_equals(asked->method, PL_VIEW("OPTIONS")))
+        reply_options(exchange, allow);
+    else if (!is_get_or_head(exchange))
         reply_not_allowed(exchange, allow);
+    else if (is_normal)
+        http_serve_file(exchange, asked->path);
+    else
+        serve_other_path(exchange, asked->path);
+}
+
+/* No route answers: a file, or one of the refusals. */
+static void reply_without_route(struct pl_http_exchange *exchange, const struct http_asked *asked,
+                                enum http_match match, const struct http_found *found)
+{
+    if (!is_known_method(asked->method))
+        http_reply_status(exchange, 501);
+    else if (match == HTTP_MATCH_OPTIONS)
+        reply_options(exchange, found->allow);
+    else if (match == HTTP_MATCH_OTHER_METHOD)
+        reply_not_allowed(exchange, found->allow);
     else if (exchange->service->root_fd < 0)
         http_reply_status(exchange, 404);
-    else if (!is_get_or_head(exchange))
-        reply_not_allowed(exchange, "GET, HEAD");
     else
-        http_serve_file(exchange, path);
+        reply_below_root(exchange, asked, found->is_normal);
 }
 
 static void run_job(struct pl_job *job)
@@ -254,17 +290,8 @@ enum pl_next http_handled(struct pl_conn *conn, struct pl_http_exchange *exchang
     return http_finish(conn, exchange);
 }
 
-static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *exchange,
-                                struct pl_view path)
+static enum pl_next answer_by_route(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    char allow[128];
-    enum http_match match = http_find_route(exchange->service, pl_http_method(exchange), path,
-                                            &exchange->route, allow, sizeof(allow));
-
-    if (match != HTTP_MATCH_ROUTE) {
-        reply_without_route(exchange, path, match, allow);
-        return http_finish(conn, exchange);
-    }
     if (exchange->route->handler == NULL) {
         if (!reply_prepared(exchange, exchange->route))
             reply_fixed(exchange, exchange->route->fixed);
@@ -278,43 +305,60 @@ static enum pl_next answer_path(struct pl_conn *conn, struct pl_http_exchange *e
     return http_handled(conn, exchange);
 }
 
-/* The path of a request, decoded into `decoded` where it must be; false: it cannot be. */
-static bool read_path(struct pl_view path, char *decoded, size_t size, struct pl_view *ret_path)
+/* Whom the request is for; empty when no route asks. */
+static struct pl_view host_of(const struct pl_http_exchange *exchange)
 {
-    long length;
+    struct pl_view host = PL_VIEW("");
 
-    if (path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
-        path = PL_VIEW("/");
-    *ret_path = path;
-    if (http_scan((const unsigned char *)path.bytes, path.length, HTTP_CLASS_PLAIN) == path.length)
-        return true;
-    length = http_decode_path(path, decoded, size);
-    *ret_path = (struct pl_view){ .bytes = decoded, .length = (size_t)length };
-    return length >= 0;
+    if (!exchange->service->has_hosts)
+        return host;
+    host = http_host_of_target(http_view(exchange->message, exchange->head.target),
+                               exchange->path.offset - exchange->head.target.offset);
+    if (host.length == 0)
+        (void)pl_http_field(exchange, "host", &host);
+    return host;
+}
+
+static enum http_match find_route(struct pl_http_exchange *exchange, struct http_asked *asked,
+                                  struct http_found *found)
+{
+    asked->method = pl_http_method(exchange);
+    asked->host = host_of(exchange);
+    asked->path = pl_http_path(exchange);
+    if (asked->path.length == 0) /* absolute-form without a path (RFC 9110, 4.2.3) */
+        asked->path = PL_VIEW("/");
+    return http_find_route(exchange->service, asked, found);
 }
 
 bool http_streams_body(struct pl_http_exchange *exchange, struct pl_view input)
 {
-    char decoded[PL_BUFFER_BYTES], allow[128];
-    struct http_route *route;
-    struct pl_view path;
+    struct http_asked asked;
+    struct http_found found;
 
-    return exchange->service->streams_bodies &&
-           read_path(http_view(input, exchange->path), decoded, sizeof(decoded), &path) &&
-           http_find_route(exchange->service, http_view(input, exchange->head.method), path, &route,
-                           allow, sizeof(allow)) == HTTP_MATCH_ROUTE &&
-           route->streams_body;
+    if (!exchange->service->streams_bodies)
+        return false;
+    exchange->message = input;
+    return find_route(exchange, &asked, &found) == HTTP_MATCH_ROUTE && found.route->streams_body;
 }
 
 enum pl_next http_answer(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    char decoded[PL_BUFFER_BYTES];
-    struct pl_view path;
+    struct http_asked asked;
+    struct http_found found;
+    enum http_match match;
 
     exchange->message = pl_conn_input(conn);
-    if (!read_path(pl_http_path(exchange), decoded, sizeof(decoded), &path))
+    match = find_route(exchange, &asked, &found);
+    if (match == HTTP_MATCH_MALFORMED)
         return http_refuse_request(conn, exchange, 400);
-    return answer_path(conn, exchange, path);
+    if (match == HTTP_MATCH_ROUTE) {
+        exchange->route = found.route;
+        if (!found.route->is_literal)
+            exchange->params = found.params;
+        return answer_by_route(conn, exchange);
+    }
+    reply_without_route(exchange, &asked, match, &found);
+    return http_finish(conn, exchange);
 }
 
 static enum pl_next end_stream(struct pl_conn *conn, struct pl_http_exchange *exchange)

@@ -56,8 +56,9 @@ struct pl_http_exchange {
     bool is_paused;
     uint8_t consumed; /* enum pl_http_consume: what the consumer said in its job */
 
-    struct http_route *route; /* borrowed from the service */
-    struct pl_output *output; /* borrowed: where the reply's body goes */
+    struct http_route *route;  /* borrowed from the service */
+    struct http_params params; /* in the path; written with a route that is no literal */
+    struct pl_output *output;  /* borrowed: where the reply's body goes */
     pl_http_producer *producer;
     void *producer_context;
     struct pl_http_deferred deferred;

@@ -2,6 +2,7 @@
 /* Settings and the application's bindings → the routes and the root of a service. */
 #include "http_encode.h"
 #include "http_file_cache.h"
+#include "http_host.h"
 #include "http_parse.h"
 #include "http_service.h"
 
@@ -32,40 +33,50 @@ static bool is_field_value(const char *value)
     return true;
 }
 
-/* A fixed reply behind another one could never be sent. */
+/* The second of two could never be asked. An application's own stand before fixed replies, which an
+ * operator may write for what it leaves open. */
 static bool find_same(const struct http_service *service, const struct http_route *route)
 {
     for (size_t i = 0; i < service->routes_count; i++)
-        if (service->routes[i].fixed != NULL && strcmp(service->routes[i].path, route->path) == 0 &&
-            strcmp(service->routes[i].method, route->method) == 0)
+        if ((service->routes[i].fixed != NULL) == (route->fixed != NULL) &&
+            http_route_is_same(&service->routes[i], route))
             return true;
     return false;
 }
 
-static int add_route(struct http_service *service, const struct http_route *route,
-                     struct pl_error *error)
+static int add_route(struct http_service *service, const struct http_route *added,
+                     struct http_route **ret_route, struct pl_error *error)
 {
+    struct http_route route = *added;
+    const char *fault;
+
     if (service->routes_count == PL_ROUTES_MAX)
         return pl_error_set(error, EX_CONFIG, -ENOSPC, "http: more than %d routes", PL_ROUTES_MAX);
-    if (route->path == NULL || (route->path[0] != '/' && route->path[0] != '*'))
+    if (route.path == NULL || (route.path[0] != '/' && strcmp(route.path, "*") != 0))
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "http: a route's path must begin with '/', not '%s'",
-                            route->path == NULL ? "" : route->path);
-    if (!is_method(route->method))
+                            route.path == NULL ? "" : route.path);
+    if (!is_method(route.method))
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "http: route %s: '%s' is no method (a token of at most %d bytes)",
-                            route->path, route->method, HTTP_METHOD_BYTES_MAX);
-    if (route->fixed != NULL && find_same(service, route))
-        return pl_error_set(error, EX_CONFIG, -EINVAL, "http: route %s %s stands twice",
-                            route->method, route->path);
-    if (route->fixed != NULL && route->fixed->type != NULL && !is_field_value(route->fixed->type))
+                            route.path, route.method, HTTP_METHOD_BYTES_MAX);
+    fault = http_pattern_read(route.path, &route);
+    if (fault != NULL)
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "http: route %s: %s", route.path, fault);
+    if (!http_host_is_pattern(route.host))
         return pl_error_set(error, EX_CONFIG, -EINVAL,
-                            "http: route %s: the type holds a control byte", route->path);
-    service->routes[service->routes_count] = *route;
-    service->routes[service->routes_count].path_length = strlen(route->path);
-    service->routes[service->routes_count].note.name = route->path;
-    service->streams_bodies |= route->streams_body;
-    service->routes_count++;
+                            "http: route %s: expected a host such as example.org or "
+                            "*.example.org, without a port, not '%s'",
+                            route.path, route.host);
+    if (find_same(service, &route))
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "http: route %s %s%s stands twice",
+                            route.method, route.host == NULL ? "" : route.host, route.path);
+    if (route.fixed != NULL && route.fixed->type != NULL && !is_field_value(route.fixed->type))
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "http: route %s: the type holds a control byte", route.path);
+    route.note.name = route.path;
+    service->streams_bodies |= route.streams_body;
+    *ret_route = http_insert_route(service, &route);
     return 0;
 }
 
@@ -76,6 +87,7 @@ static int add_binding(struct http_service *service, const struct pl_binding *bi
 
     for (size_t i = 0; i < binding->count; i++, element += binding->element_bytes) {
         struct pl_http_route route = { .method = NULL };
+        struct http_route *added;
         int err;
 
         /* An application compiled against an older header has shorter elements. */
@@ -83,12 +95,13 @@ static int add_binding(struct http_service *service, const struct pl_binding *bi
                binding->element_bytes < sizeof(route) ? binding->element_bytes : sizeof(route));
         err = add_route(service,
                         &(struct http_route){ .method = route.method == NULL ? "GET" : route.method,
+                                              .host = route.host,
                                               .path = route.path,
                                               .handler = route.handler,
                                               .context = route.context,
                                               .may_block = route.may_block,
                                               .streams_body = route.streams_body },
-                        error);
+                        &added, error);
         if (err < 0)
             return err;
     }
@@ -120,14 +133,16 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
     const struct http_route_settings *fixed = routes->items;
 
     for (uint32_t i = 0; i < routes->count; i++) {
+        struct http_route *added;
         int err = add_route(
             service,
             &(struct http_route){ .method = fixed[i].method == NULL ? "GET" : fixed[i].method,
+                                  .host = fixed[i].host,
                                   .path = fixed[i].path,
                                   .fixed = &fixed[i].reply },
-            error);
+            &added, error);
 
-        if (err == 0 && prepare(&service->routes[service->routes_count - 1]) < 0)
+        if (err == 0 && prepare(added) < 0)
             err = pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory for the replies");
         if (err < 0)
             return err;

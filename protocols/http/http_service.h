@@ -3,6 +3,8 @@
 #ifndef PL_HTTP_SERVICE_H
 #define PL_HTTP_SERVICE_H
 
+#include "http_path.h"
+
 #include <paceline/http.h>
 #include <paceline/limits.h>
 
@@ -23,6 +25,7 @@ struct http_reply_settings {
 };
 
 struct http_route_settings {
+    char *host;
     char *path;
     char *method;
     struct http_reply_settings reply;
@@ -33,8 +36,12 @@ extern const struct pl_setting http_settings_table[];
 /* A handler of the application, or a fixed reply of the configuration. */
 struct http_route {
     const char *method; /* borrowed */
-    const char *path;   /* borrowed */
+    const char *host;   /* borrowed; NULL: every host */
+    const char *path;   /* borrowed; a pattern */
     size_t path_length;
+    uint16_t segments_count; /* 0: "*", which is no path */
+    bool is_literal;         /* compared with the path as it was sent */
+    bool has_wildcard;
     pl_http_handler *handler; /* NULL: fixed */
     void *context;
     const struct http_reply_settings *fixed; /* borrowed */
@@ -45,8 +52,9 @@ struct http_route {
 };
 
 struct http_service {
-    struct http_route routes[PL_ROUTES_MAX];
+    struct http_route routes[PL_ROUTES_MAX]; /* in the order in which they are asked */
     size_t routes_count;
+    bool has_hosts;                /* a route has one */
     int root_fd;                   /* owned; -1 without a root */
     struct http_file_cache *files; /* owned; NULL without a root */
     size_t head_bytes_max;
@@ -70,17 +78,42 @@ void http_service_close(void *data);
 
 enum http_match {
     HTTP_MATCH_ROUTE,
-    HTTP_MATCH_OTHER_METHOD, /* the path is known, for the methods in *ret_allow */
+    HTTP_MATCH_OPTIONS,      /* the path is known: 204 with what is allowed */
+    HTTP_MATCH_OTHER_METHOD, /* it is known for the methods in found->allow: 405 */
     HTTP_MATCH_NOTHING,
+    HTTP_MATCH_MALFORMED, /* a broken escape or a NUL: 400 */
 };
 
-enum http_match http_find_route(struct http_service *service, struct pl_view method,
-                                struct pl_view path, struct http_route **ret_route, char *ret_allow,
-                                size_t allow_size);
+struct http_asked {
+    struct pl_view method;
+    struct pl_view host; /* as it was sent; may be empty while no route has one */
+    struct pl_view path; /* as it was sent; begins with '/', or "*" */
+};
 
-/* Percent-decodes a path once (RFC 3986, 2.1); returns its length, or -1 for a malformed escape, a
- * NUL, or no room. */
-long http_decode_path(struct pl_view path, char *decoded, size_t size);
+/* Which of these are written depends on the match. */
+struct http_found {
+    struct http_route *route;  /* ROUTE */
+    struct http_params params; /* ROUTE, unless that is a literal */
+    bool is_normal;            /* always, without ROUTE: the path is its own text */
+    char allow[256];           /* OPTIONS, OTHER_METHOD */
+};
+
+enum http_match http_find_route(struct http_service *service, const struct http_asked *asked,
+                                struct http_found *found);
+
+/* Reads a route's path into what the router asks of it. Returns NULL, or what was expected of a
+ * path that is none. */
+const char *http_pattern_read(const char *path, struct http_route *route);
+
+/* No request could tell them apart. */
+bool http_route_is_same(const struct http_route *left, const struct http_route *right);
+
+/* Puts a route, read and checked, into its place; there is room. Returns where it stands until the
+ * next is put in. */
+struct http_route *http_insert_route(struct http_service *service, const struct http_route *route);
+
+/* Which of the route's parameters has that name; "*" is the wildcard's. */
+bool http_find_param(const struct http_route *route, struct pl_view name, size_t *ret_index);
 
 /* ---- http_files.c ---------------------------------------------------------------------------- */
 

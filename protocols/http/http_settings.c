@@ -23,10 +23,16 @@ static const struct pl_setting reply_table[] = {
 };
 
 static const struct pl_setting route_table[] = {
+    { .name = "host",
+      .type = PL_SETTING_TEXT,
+      .offset = offsetof(struct http_route_settings, host),
+      .help = "The host, without a port; `*.example.org` is every one below example.org; none: "
+              "every host." },
     { .name = "path",
       .type = PL_SETTING_TEXT,
       .offset = offsetof(struct http_route_settings, path),
-      .help = "The path, compared after percent-decoding." },
+      .help = "The path, compared after percent-decoding; `{name}` is any segment, `*` as the last "
+              "one is the rest." },
     { .name = "method",
       .type = PL_SETTING_TEXT,
       .offset = offsetof(struct http_route_settings, method),
@@ -85,6 +91,6 @@ const struct pl_setting http_settings_table[] = {
       .offset = offsetof(struct http_settings, routes),
       .rows = route_table,
       .item_bytes = sizeof(struct http_route_settings),
-      .help = "Fixed replies; an application's own routes come before them." },
+      .help = "Fixed replies; an application's own route comes before an equal one." },
     { .name = NULL },
 };

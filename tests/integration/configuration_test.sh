@@ -101,6 +101,16 @@ route '{ path: /p, reply: { type: "a\r\nX: y" } }'
 expect 'a type that would split the reply is refused' refuses 78 'control byte' -c "$scratch/route.yaml" --check
 route '{ path: /p }, { path: /p }'
 expect 'a fixed reply that could never be sent is refused' refuses 78 'GET /p stands twice' -c "$scratch/route.yaml" --check
+route '{ path: "/a/{x}" }, { path: "/a/{y}" }'
+expect 'a pattern of the same shape is refused' refuses 78 'GET /a/\{y\} stands twice' -c "$scratch/route.yaml" --check
+route '{ path: "/a/{id" }'
+expect 'a malformed pattern is refused with what was expected' \
+    refuses 78 "route /a/\\{id: expected '\\}' at the end" -c "$scratch/route.yaml" --check
+route '{ path: /p, host: "example.org:80" }'
+expect 'a host with a port is refused' \
+    refuses 78 "route /p: expected a host such as .* not 'example.org:80'" -c "$scratch/route.yaml" --check
+route '{ path: /p, host: a.org }, { path: /p, host: "*.a.org" }, { path: /p }, { path: "/{x}" }, { path: "/*" }'
+expect 'routes that differ are taken' refuses 0 'is good' -c "$scratch/route.yaml" --check
 expect 'a missing root is found by --check' refuses 66 'service http: http.root' -c "$scratch/root.yaml" --check
 expect 'an unknown option is 64' refuses 64 'unknown option --modle' --modle x
 expect 'a missing value is 64' refuses 64 'a value is missing after' -c

@@ -128,7 +128,8 @@ short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' '
 test_units() {
     local programs
     mapfile -t programs < <(unit_programs build-check)
-    run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*'
+    run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
+        'build-check/tests/fuzz/http_path_replay tests/fuzz/corpus/http_path/*'
 }
 
 test_contract() {
@@ -189,16 +190,24 @@ test_commands() {
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
 build_fuzz() {
-    configure_and_make build-fuzz tests/fuzz/http_parse_fuzz -- --enable-fuzzing --disable-shared \
+    configure_and_make build-fuzz tests/fuzz/http_parse_fuzz tests/fuzz/http_path_fuzz -- --enable-fuzzing --disable-shared \
         --without-jemalloc CC=clang CFLAGS="-O1 -g"
 }
 
-run_fuzz() {
-    local corpus="$scratch/corpus"
+# run_fuzz_target NAME SECONDS FOLDER
+run_fuzz_target() {
+    local corpus="$scratch/corpus-$1"
     mkdir -p "$corpus"
-    build-fuzz/tests/fuzz/http_parse_fuzz -max_total_time="$1" -max_len=4096 -print_final_stats=1 \
-        "$corpus" tests/fuzz/corpus/http || return 1
-    echo "1 passed, 0 failed"
+    "build-fuzz/tests/fuzz/$1" -max_total_time="$2" -max_len=4096 -print_final_stats=1 \
+        "$corpus" "tests/fuzz/corpus/$3"
+}
+
+# Messages are most of the seconds' worth; a path is small and soon seen.
+run_fuzz() {
+    local paths=$(($1 / 5 + 1))
+    run_fuzz_target http_parse_fuzz "$(($1 > paths ? $1 - paths : 1))" http || return 1
+    run_fuzz_target http_path_fuzz "$paths" http_path || return 1
+    echo "2 passed, 0 failed"
 }
 
 fuzz() {

@@ -11,6 +11,7 @@
 #include <paceline/protocol.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A request and its reply; valid until the handler returns, or the producer's last call. */
 struct pl_http_exchange;
@@ -20,8 +21,12 @@ struct pl_http_exchange;
 typedef void pl_http_handler(struct pl_http_exchange *exchange, void *context);
 
 struct pl_http_route {
-    const char *method; /* "GET" answers HEAD too */
-    const char *path;   /* compared after percent-decoding, without the query */
+    const char *method; /* "GET" answers HEAD too; OPTIONS is answered for every known path */
+    /* Compared after percent-decoding, without the query, segment by segment: "/users/{id}" takes
+     * any segment that is not empty, "/files/" and a final "*" whatever follows. At each segment a
+     * literal beats a parameter beats the wildcard, whichever was registered first. At most 8
+     * parameters. */
+    const char *path;
     pl_http_handler *handler;
     void *context;  /* borrowed; lives as long as the server */
     bool may_block; /* the connection is parked meanwhile, and timeouts.handler ends its wait */
@@ -29,6 +34,9 @@ struct pl_http_route {
      * parts, at most http.max_body bytes; otherwise it runs when the whole body stands in memory,
      * at most limits.message. */
     bool streams_body;
+    /* NULL: every host; "example.org"; "*.example.org": every host below it. A route with a host
+     * beats one without. */
+    const char *host;
 };
 
 PL_API extern const struct pl_protocol pl_http_protocol;
@@ -125,6 +133,78 @@ PL_MUST_CHECK PL_API int pl_http_multipart_init(struct pl_http_multipart *multip
  * PL_HTTP_MULTIPART_MORE. *ret_data is valid until the next call, or the input's end. */
 PL_MUST_CHECK PL_API enum pl_http_multipart_found pl_http_multipart_read(
     struct pl_http_multipart *multipart, struct pl_view *input, struct pl_view *ret_data);
+
+/*
+ * The part of the path that stood for {name} of the route, decoded and NUL-terminated; an encoded
+ * slash in it is a slash. The wildcard's name is "*": without dot segments, its delimiters are
+ * slashes, and an encoded slash stays encoded, so that the text is as safe to split as the path.
+ *
+ * Returns the length. Errors: -ENOENT: the route has no such parameter; -ENOBUFS: it and its NUL
+ * are over `size` bytes; then the text is empty.
+ */
+PL_MUST_CHECK PL_API int pl_http_param(const struct pl_http_exchange *exchange, const char *name,
+                                       char *ret_text, size_t size);
+
+/* ---- query and forms: application/x-www-form-urlencoded ---------------------------------------
+ */
+
+/*
+ * Takes the next pair off `rest`, which is pl_http_query(), or the body of a form. Both views are
+ * raw, for pl_http_form_decode(), and live as long as what `rest` was. A pair without '=' has an
+ * empty value; empty pairs are passed over. Returns false at the end.
+ *
+ * Thread: any.
+ */
+PL_API bool pl_http_form_next(struct pl_view *rest, struct pl_view *ret_name,
+                              struct pl_view *ret_value);
+
+/*
+ * Decodes a raw name or value: escapes, and '+' for a space; NUL-terminated.
+ *
+ * Returns the length. Errors: -EINVAL: a malformed escape, or a NUL in the text; -ENOBUFS: it and
+ * its NUL are over `size` bytes. The text is empty then.
+ * Thread: any.
+ */
+PL_MUST_CHECK PL_API int pl_http_form_decode(struct pl_view raw, char *ret_text, size_t size);
+
+/* The first value of that name, as pl_http_form_decode() gives it; of the query, or of the body
+ * when Content-Type says that it is a form. Errors: also -ENOENT: there is none. */
+PL_MUST_CHECK PL_API int pl_http_query_value(const struct pl_http_exchange *exchange,
+                                             const char *name, char *ret_text, size_t size);
+PL_MUST_CHECK PL_API int pl_http_form_value(const struct pl_http_exchange *exchange,
+                                            const char *name, char *ret_text, size_t size);
+
+/* ---- cookies: RFC 6265 ------------------------------------------------------------------------
+ */
+
+/* The value of the first cookie of that name, case and all; false without one. Quotes around it are
+ * part of it. The view is borrowed as those above. */
+PL_API bool pl_http_cookie(const struct pl_http_exchange *exchange, const char *name,
+                           struct pl_view *ret_value);
+
+enum pl_http_same_site {
+    PL_HTTP_SAME_SITE_UNSET, /* not said: the client decides */
+    PL_HTTP_SAME_SITE_LAX,
+    PL_HTTP_SAME_SITE_STRICT,
+    PL_HTTP_SAME_SITE_NONE, /* wants is_secure */
+};
+
+/* All text is borrowed for the call. What is zero is not said. */
+struct pl_http_cookie {
+    const char *name;   /* a token */
+    const char *value;  /* cookie-octets, in quotes or not: encode everything else */
+    const char *path;   /* begins with '/' */
+    const char *domain; /* a host's name, without a dot in front */
+    int64_t max_age_s;  /* less than 0: the client forgets the cookie */
+    bool is_secure;
+    bool is_http_only;
+    enum pl_http_same_site same_site;
+};
+
+/* Adds a Set-Cookie to the reply that follows, one more with each call. Errors: -EINVAL: something
+ * is outside RFC 6265, 4.1.1; -ENOBUFS: as pl_http_add_field(). */
+PL_MUST_CHECK PL_API int pl_http_set_cookie(struct pl_http_exchange *exchange,
+                                            const struct pl_http_cookie *cookie);
 
 /* ---- the reply: inside the handler ------------------------------------------------------------
  * One of the reply functions, once; a second reply is a programmer's error. */

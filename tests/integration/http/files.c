@@ -140,7 +140,7 @@ static void files_below_the_root_are_served_and_no_others(void **state)
     client_say(fd, "POST /index.html HTTP/1.1\r\nHost: a\r\n\r\n");
     reply_read(fd, &reply, false);
     assert_int_equal(reply.status, 405);
-    assert_true(reply_has(&reply, "\r\nAllow: GET, HEAD\r\n"));
+    assert_true(reply_has(&reply, "\r\nAllow: GET, HEAD, OPTIONS\r\n"));
     client_close(fd);
     web_stop();
 }

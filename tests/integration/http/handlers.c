@@ -204,6 +204,69 @@ static void huge(struct pl_http_exchange *exchange, void *context)
     pl_http_reply(exchange, 200, NULL, bytes, sizeof(bytes));
 }
 
+/* What the request holds under names that the cases know; '-' for what it does not hold. */
+static size_t print_data(struct pl_http_exchange *exchange, char *text, size_t size)
+{
+    static const char *const params[] = { "id", "post", "*" };
+    struct pl_view cookie = PL_VIEW("-");
+    char value[64];
+    size_t used = 0;
+
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+        used += (size_t)snprintf(
+            text + used, size - used, "%s ",
+            pl_http_param(exchange, params[i], value, sizeof(value)) < 0 ? "-" : value);
+    used += (size_t)snprintf(text + used, size - used, "%s ",
+                             pl_http_query_value(exchange, "q", value, sizeof(value)) < 0 ? "-"
+                                                                                          : value);
+    used +=
+        (size_t)snprintf(text + used, size - used, "%s ",
+                         pl_http_form_value(exchange, "f", value, sizeof(value)) < 0 ? "-" : value);
+    (void)pl_http_cookie(exchange, "c", &cookie);
+    used += (size_t)snprintf(text + used, size - used, "%.*s\n", (int)cookie.length, cookie.bytes);
+    return used;
+}
+
+static void set_cookies(struct pl_http_exchange *exchange)
+{
+    const struct pl_http_cookie one = {
+        .name = "one", .value = "1", .path = "/", .is_http_only = true
+    };
+
+    if (pl_http_set_cookie(exchange, &one) < 0 ||
+        pl_http_set_cookie(exchange, &(struct pl_http_cookie){ .name = "two", .value = "2" }) < 0 ||
+        pl_http_set_cookie(exchange, &(struct pl_http_cookie){ .name = "a b" }) != -EINVAL)
+        abort();
+}
+
+static void data(struct pl_http_exchange *exchange, void *context)
+{
+    char text[512];
+    size_t length = print_data(exchange, text, sizeof(text));
+
+    (void)context;
+    set_cookies(exchange);
+    pl_http_reply(exchange, 200, "text/plain", text, length);
+}
+
+/* What is asked before the handler returns is right also when the reply comes later. */
+static void data_later(struct pl_http_exchange *exchange, void *context)
+{
+    struct pl_http_deferred deferred = pl_http_defer(exchange);
+    char text[512];
+    size_t length = print_data(exchange, text, sizeof(text));
+
+    (void)context;
+    set_cookies(exchange);
+    if (pl_http_deferred_reply(&deferred, 200, "text/plain", text, length) < 0)
+        abort();
+}
+
+static void say(struct pl_http_exchange *exchange, void *context)
+{
+    pl_http_reply_text(exchange, 200, context);
+}
+
 static const int few_parts = 3, many_parts = PARTS, endless_parts = 1 << 30, broken_parts = -5;
 
 static const struct pl_http_route routes[] = {
@@ -234,6 +297,22 @@ static const struct pl_http_route routes[] = {
     { "GET", "/describe-block", describe, NULL, true },
     { "GET", "/empty", empty, NULL, false },
     { "GET", "/empty-block", empty, NULL, true },
+    { "GET", "/data/{id}", data, NULL, false },
+    { "GET", "/data-block/{id}", data, NULL, true },
+    { "GET", "/data-later/{id}", data_later, NULL, false },
+    { "POST", "/data/{id}", data, NULL, false },
+    { "POST", "/data-block/{id}", data, NULL, true },
+    { "POST", "/data-later/{id}", data_later, NULL, false },
+    { "GET", "/data/{id}/posts/{post}", data, NULL, false },
+    { "GET", "/data/{id}/files/*", data, NULL, false },
+    { "GET", "/data-block/{id}/posts/{post}", data, NULL, true },
+    { "GET", "/data-block/{id}/files/*", data, NULL, true },
+    { "GET", "/data-later/{id}/posts/{post}", data_later, NULL, false },
+    { "GET", "/data-later/{id}/files/*", data_later, NULL, false },
+    { "GET", "/host", say, (void *)(size_t) "every\n", false },
+    { "GET", "/host", say, (void *)(size_t) "below\n", .host = "*.example.org" },
+    { "GET", "/host", say, (void *)(size_t) "exact\n", .host = "example.org" },
+    { "OPTIONS", "/options", direct, NULL, false },
 };
 
 const struct pl_binding web_binding = { .protocol = &pl_http_protocol,

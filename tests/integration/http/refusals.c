@@ -149,11 +149,11 @@ static void other_methods_are_refused_with_what_is_allowed(void **state)
     client_say(fd, "POST /direct HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
     reply_read(fd, &reply, false);
     assert_int_equal(reply.status, 405);
-    assert_true(reply_has(&reply, "\r\nAllow: GET, HEAD\r\n"));
+    assert_true(reply_has(&reply, "\r\nAllow: GET, HEAD, OPTIONS\r\n"));
     client_say(fd, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
     reply_read(fd, &reply, false);
     assert_int_equal(reply.status, 405);
-    assert_true(reply_has(&reply, "\r\nAllow: POST\r\n"));
+    assert_true(reply_has(&reply, "\r\nAllow: POST, OPTIONS\r\n"));
     client_say(fd, "BREW /direct HTTP/1.1\r\nHost: a\r\n\r\n");
     reply_read(fd, &reply, false);
     assert_int_equal(reply.status, 501);
