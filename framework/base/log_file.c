@@ -289,7 +289,7 @@ void pl_log_file_write(struct pl_log_file *file, int64_t when_ns, const char *li
     memcpy(record->text, line, length);
     /* The writer looks by itself, so that no line costs a system call; only a ring that fills
      * faster than it looks wakes it. */
-    if (pl_record_ring_publish(&own->records) >= PL_LOG_FILE_RING_BYTES / 2)
+    if (pl_record_ring_publish(&own->records) >= PL_LOG_FILE_RING_BYTES / 4)
         pl_log_hurry_writer();
 }
 

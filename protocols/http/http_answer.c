@@ -7,7 +7,7 @@
  *                 │ defers ─▶ posted items ───┤ take_mail ─▶ finish
  *                 └ streams ─▶ produce, as long as there is room ─▶ finish
  */
-#include "http_exchange.h"
+#include "http_access_log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +22,9 @@ enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
     http_reply_status(exchange, status);
+    if (exchange->lacks_memory)
+        exchange->status = 0; /* it was taken back: the client hears nothing but the close */
+    http_access_end(conn, exchange, exchange->lacks_memory);
     pl_conn_count_request(conn);
     pl_conn_linger(conn);
     return PL_CLOSE;
@@ -45,6 +48,7 @@ static enum pl_next finish(struct pl_conn *conn, struct pl_http_exchange *exchan
     if (exchange->lacks_memory)
         return refuse_for_memory(conn, exchange);
 
+    http_access_end(conn, exchange, exchange->is_broken);
     pl_conn_consume(conn, exchange->message_bytes);
     pl_conn_count_request(conn);
     if (!is_persistent)
@@ -67,6 +71,7 @@ static bool reply_prepared(struct pl_http_exchange *exchange, const struct http_
     if (bytes == NULL)
         return false;
     exchange->status = (int)route->fixed->status;
+    exchange->reply_bytes = route->fixed_bytes;
     used = http_encode_status_and_date(exchange->status, pl_conn_date(exchange->conn), bytes);
     memcpy(bytes + used, tail.bytes, tail.length);
     pl_output_commit(exchange->output, used + tail.length);
@@ -160,6 +165,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 
     if (pl_output_length(pl_conn_output(conn)) > 0)
         return PL_RUN_SEND;
+    http_access_keep(conn, exchange);
     job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job, drop_job,
                             &exchange->route->note);
     if (job == NULL)
@@ -173,6 +179,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 /* The reply comes later: the request's bytes go, and its views are empty from here on. */
 static void forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
+    http_access_keep(conn, exchange);
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
     exchange->message = PL_VIEW("");

@@ -110,6 +110,7 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, co
     };
     char *bytes;
 
+    exchange->reply_bytes = http_has_no_body(exchange) ? 0 : length;
     if (head.framing == HTTP_REPLY_UNTIL_CLOSE || pl_conn_is_draining(conn))
         exchange->framing.is_persistent = false;
     head.is_persistent = exchange->framing.is_persistent;
@@ -197,8 +198,10 @@ int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_
     if (err < 0) {
         pl_output_rollback(exchange->output, mark);
         exchange->lacks_memory = true;
+        return err;
     }
-    return err;
+    exchange->reply_bytes += length;
+    return 0;
 }
 
 int http_end_parts(struct pl_http_exchange *exchange)

@@ -50,6 +50,13 @@ struct pl_http_exchange {
     void *producer_context;
     struct pl_http_deferred deferred;
 
+    /* For the access log, if the service has one. */
+    int64_t begun_ns;
+    struct http_access_kept *kept; /* owned: of the request whose bytes have gone, or NULL */
+    uint64_t reply_bytes;          /* of the body, without framing, as far as it was produced */
+    bool is_request_gone;
+    bool is_logged;
+
     int status;            /* of the reply; 0: none yet */
     uint8_t phase;         /* enum http_phase */
     uint8_t reply_framing; /* enum http_reply_framing */

@@ -7,7 +7,7 @@
  *                                        │ blocks, defers, streams: the exchange stays
  *                                        └ else the next pipelined request begins
  */
-#include "http_exchange.h"
+#include "http_access_log.h"
 
 static struct pl_http_exchange *exchange_of(struct pl_conn *conn)
 {
@@ -161,6 +161,9 @@ static void closed(struct pl_conn *conn)
 
     if (exchange != NULL && exchange->phase == HTTP_PHASE_STREAMING && exchange->producer != NULL)
         (void)exchange->producer(NULL, exchange->producer_context);
+    /* Without a whole head there was no request. */
+    if (exchange != NULL && exchange->phase != HTTP_PHASE_HEAD)
+        http_access_end(conn, exchange, true);
     drop_exchange(conn);
 }
 

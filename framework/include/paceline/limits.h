@@ -71,13 +71,14 @@
 #define PL_LOG_LINE_BYTES 512
 
 /* Lines for log files: the longest, an access line whose target is as long as max_target allows by
- * default; and what a thread may have waiting: a tenth of a second of the smallest requests. */
+ * default; and what a thread may have waiting: a tenth of a second of the smallest requests, so
+ * that the writer may wait for a processor. */
 #define PL_LOG_FILE_LINE_BYTES (16 * 1024)
-#define PL_LOG_FILE_RING_BYTES (1024 * 1024)
+#define PL_LOG_FILE_RING_BYTES (2 * 1024 * 1024)
 
-/* How long they wait for the writer's look, while there are some and after a while without; a ring
- * that is half full wakes it. */
-#define PL_LOG_FILE_LOOK_MS      50
+/* How long they wait for the writer's look, while there are some and after a look that found none;
+ * a ring that is a quarter full wakes it. */
+#define PL_LOG_FILE_LOOK_MS      20
 #define PL_LOG_FILE_IDLE_LOOK_MS 200
 
 /* How long the writer waits for the reader of a FIFO before it drops what it has for it. */
