@@ -281,6 +281,29 @@ static void what_was_aborted_is_marked(void **state)
     stop();
 }
 
+/* The answer comes while the handler, or who answers later, has the request's bytes. */
+static void a_handler_that_takes_too_long_has_the_line_of_its_refusal(void **state)
+{
+    static const char *const sets[] = { "timeouts.handler=50ms", NULL };
+    uint32_t lines = server_has_pool() ? 2 : 1;
+    char *at = text;
+
+    (void)state;
+    start("combined", sets);
+    for (uint32_t i = 0; i < lines; i++) {
+        int fd = client_connect(web.rig.port);
+
+        web_get(fd, i == 0 ? "/released?a" : "/block-long?b", 503, NULL);
+        client_expect_end(fd);
+        client_close(fd);
+    }
+    await_lines(lines);
+    expect_within(take_line(&at), "\"GET /released?a HTTP/1.1\" 503 24 \"-\" \"-\"");
+    if (lines == 2)
+        expect_within(take_line(&at), "\"GET /block-long?b HTTP/1.1\" 503 24 \"-\" \"-\"");
+    stop();
+}
+
 #define CONNS  4
 #define ROUNDS 10
 #define BATCH  40
@@ -398,6 +421,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_request_with_a_body_and_head_are_counted),
     cmocka_unit_test(refusals_say_what_is_known),
     cmocka_unit_test(what_was_aborted_is_marked),
+    cmocka_unit_test(a_handler_that_takes_too_long_has_the_line_of_its_refusal),
     cmocka_unit_test(rotation_under_load_loses_nothing_and_keeps_the_order),
     cmocka_unit_test(a_file_that_cannot_be_written_stalls_nothing),
 };
