@@ -4,6 +4,8 @@
  *
  *     thread ──line──▶ its ring ──▶ pl_log_drain() (the writer thread) ──▶ stderr
  *
+ * What goes to a log file goes the same way, as records of the same ring; see log_file.c.
+ *
  * Invariant: a thread that has a ring never waits for stderr. The state here is the only writable
  * state of the library that does not hang on a server.
  */
@@ -11,6 +13,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "log_files.h"
 #include "log_rings.h"
 #include "ring.h"
 
@@ -31,20 +34,13 @@ struct line {
     char text[PL_LOG_LINE_BYTES];
 };
 
-struct thread_ring {
-    struct pl_ring ring;
-    struct thread_ring *next;  /* guarded by rings_lock */
-    _Atomic uint32_t dropped;  /* written by the thread, read and cleared by the writer */
-    _Atomic bool is_abandoned; /* released by the thread at its end, acquired by the writer */
-};
-
 static _Atomic int level_max = PL_LOG_INFO;
 static _Atomic int line_format = PL_LOG_TEXT;
 static _Atomic uint64_t dropped_total;
 
 static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER; /* guards rings */
-static struct thread_ring *rings;
-static _Thread_local struct thread_ring *own_ring;
+static struct pl_log_ring *rings;
+static _Thread_local struct pl_log_ring *own_ring;
 
 static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
 static sem_t wake;
@@ -58,6 +54,12 @@ static void wake_writer(void)
 {
     if (atomic_exchange(&is_writer_asleep, false))
         (void)sem_post(&wake);
+}
+
+void pl_log_hurry_writer(void)
+{
+    if (atomic_load_explicit(&is_writer_asleep, memory_order_relaxed))
+        wake_writer();
 }
 
 static void init_wake(void)
@@ -147,7 +149,7 @@ static void fill_line(struct line *line, enum pl_log_level level, const char *fo
 PL_PRINTF(2, 0)
 static void write_arguments(enum pl_log_level level, const char *format, va_list args)
 {
-    struct thread_ring *own = own_ring;
+    struct pl_log_ring *own = own_ring;
     struct line *line;
 
     if (own == NULL) {
@@ -157,13 +159,13 @@ static void write_arguments(enum pl_log_level level, const char *format, va_list
         write_line(&direct);
         return;
     }
-    line = pl_ring_reserve(&own->ring);
+    line = pl_ring_reserve(&own->lines);
     if (line == NULL) {
         atomic_fetch_add(&own->dropped, 1);
         return;
     }
     fill_line(line, level, format, args);
-    pl_ring_publish(&own->ring);
+    pl_ring_publish(&own->lines);
     wake_writer();
 }
 
@@ -198,7 +200,7 @@ void pl_log_write_rated(struct pl_log_rate *rate, enum pl_log_level level, const
 
 int pl_log_thread_begin(void)
 {
-    struct thread_ring *own;
+    struct pl_log_ring *own;
     int err;
 
     if (own_ring != NULL)
@@ -207,10 +209,13 @@ int pl_log_thread_begin(void)
     own = pl_alloc(sizeof(*own));
     if (own == NULL)
         return -ENOMEM;
-    err = pl_ring_init(&own->ring, PL_LOG_RING_LINES, sizeof(struct line));
-    if (err < 0) {
-        pl_free(own);
-        return err;
+    err = pl_ring_init(&own->lines, PL_LOG_RING_LINES, sizeof(struct line));
+    if (err < 0)
+        goto free_ring;
+    if (pl_log_files_are_open()) {
+        err = pl_record_ring_init(&own->records, PL_LOG_FILE_RING_BYTES);
+        if (err < 0)
+            goto deinit_lines;
     }
     pthread_mutex_lock(&rings_lock);
     own->next = rings;
@@ -218,6 +223,17 @@ int pl_log_thread_begin(void)
     pthread_mutex_unlock(&rings_lock);
     own_ring = own;
     return 0;
+
+deinit_lines:
+    pl_ring_deinit(&own->lines);
+free_ring:
+    pl_free(own);
+    return err;
+}
+
+struct pl_log_ring *pl_log_own_ring(void)
+{
+    return own_ring;
 }
 
 void pl_log_thread_end(void)
@@ -229,14 +245,14 @@ void pl_log_thread_end(void)
     wake_writer();
 }
 
-static bool drain_ring(struct thread_ring *own)
+static bool drain_ring(struct pl_log_ring *own)
 {
     bool found = false;
     uint32_t dropped;
 
-    for (const struct line *line; (line = pl_ring_peek(&own->ring)) != NULL;) {
+    for (const struct line *line; (line = pl_ring_peek(&own->lines)) != NULL;) {
         write_line(line);
-        pl_ring_consume(&own->ring);
+        pl_ring_consume(&own->lines);
         found = true;
     }
     dropped = atomic_exchange(&own->dropped, 0);
@@ -253,45 +269,86 @@ static bool drain_ring(struct thread_ring *own)
     return found;
 }
 
-bool pl_log_drain(void)
+static bool is_left_empty(struct pl_log_ring *ring)
 {
-    bool found = false;
-    struct thread_ring *ring;
+    return atomic_load(&ring->is_abandoned) && pl_ring_peek(&ring->lines) == NULL &&
+           !pl_record_ring_look(&ring->records);
+}
 
-    pthread_mutex_lock(&drain_lock);
+static void free_left_rings(void)
+{
     pthread_mutex_lock(&rings_lock);
-    ring = rings;
-    pthread_mutex_unlock(&rings_lock);
+    for (struct pl_log_ring **at = &rings; *at != NULL;) {
+        struct pl_log_ring *old = *at;
 
-    /* Only who drains removes a ring, so the list behind its head stands still. */
-    for (; ring != NULL; ring = ring->next)
-        found |= drain_ring(ring);
-
-    pthread_mutex_lock(&rings_lock);
-    for (struct thread_ring **at = &rings; *at != NULL;) {
-        struct thread_ring *old = *at;
-
-        if (atomic_load(&old->is_abandoned) && pl_ring_peek(&old->ring) == NULL) {
+        if (is_left_empty(old)) {
             *at = old->next;
-            pl_ring_deinit(&old->ring);
+            pl_ring_deinit(&old->lines);
+            pl_record_ring_deinit(&old->records);
             pl_free(old);
         } else {
             at = &old->next;
         }
     }
     pthread_mutex_unlock(&rings_lock);
+}
+
+/* Returns whether the log had lines; *ret_files_had: whether log files had. */
+static bool drain(bool *ret_files_had)
+{
+    bool found = false;
+    struct pl_log_ring *first;
+
+    pthread_mutex_lock(&drain_lock);
+    pthread_mutex_lock(&rings_lock);
+    first = rings;
+    pthread_mutex_unlock(&rings_lock);
+
+    /* Only who drains removes a ring, so the list behind its head stands still. */
+    for (struct pl_log_ring *ring = first; ring != NULL; ring = ring->next)
+        found |= drain_ring(ring);
+    *ret_files_had = pl_log_files_drain(first);
+    free_left_rings();
     pthread_mutex_unlock(&drain_lock);
     return found;
 }
 
+bool pl_log_drain(void)
+{
+    bool files_had;
+    bool log_had = drain(&files_had);
+
+    return log_had || files_had;
+}
+
+/* Lines for log files wake nobody, so that none of them costs a system call: the writer looks. */
+static void sleep_until_woken(bool files_had)
+{
+    struct timespec until;
+    long moment_ms = files_had ? PL_LOG_FILE_LOOK_MS : PL_LOG_FILE_IDLE_LOOK_MS;
+
+    if (!pl_log_files_are_open()) {
+        while (sem_wait(&wake) < 0 && errno == EINTR)
+            ;
+        return;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += moment_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (sem_clockwait(&wake, CLOCK_MONOTONIC, &until) < 0 && errno == EINTR)
+        ;
+}
+
 void pl_log_wait(void)
 {
+    bool files_had;
+
     (void)pthread_once(&wake_once, init_wake);
     /* Asleep is said before the last look: a line that comes later finds a sleeper to wake. */
     atomic_store(&is_writer_asleep, true);
-    if (!pl_log_drain())
-        while (sem_wait(&wake) < 0 && errno == EINTR)
-            ;
+    if (!drain(&files_had))
+        sleep_until_woken(files_had);
     atomic_store(&is_writer_asleep, false);
 }
 

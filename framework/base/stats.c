@@ -143,6 +143,7 @@ int pl_stats_to_json(const struct pl_stats *stats, char *text, size_t size)
     pl_json_put_number(&json, "buffer_bytes_high", stats->buffer_bytes_high);
     pl_json_put_number(&json, "buffer_bytes_max", stats->buffer_bytes_max);
     pl_json_put_number(&json, "log_dropped", stats->log_dropped);
+    pl_json_put_number(&json, "log_files_dropped", stats->log_files_dropped);
     for (size_t i = 0; i < PL_STATS_COUNT; i++)
         pl_json_put_number(&json, counter_names[i], stats->counters[i]);
     for (size_t i = 0; i < PL_HISTOGRAMS_COUNT; i++)

@@ -51,7 +51,7 @@ static void turn_away(struct pl_acceptor *acceptor)
     for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
         int fd;
 
-        if (pl_listener_accept(acceptor->slot.handle.fd, &fd) != PL_ACCEPT_DONE)
+        if (pl_listener_accept(acceptor->slot.handle.fd, &fd, &acceptor->peer) != PL_ACCEPT_DONE)
             break;
         pl_close_fd(&fd);
         PL_COUNT(acceptor->slot.thread->stats, accepts_refused);
@@ -110,7 +110,7 @@ static enum pl_next accept_batch(struct pl_acceptor *acceptor)
 
         if (!ops->take_place(acceptor->slot.engine))
             return acceptor->is_closing ? PL_CLOSE : wait_for_room(acceptor);
-        switch (pl_listener_accept(acceptor->slot.handle.fd, &fd)) {
+        switch (pl_listener_accept(acceptor->slot.handle.fd, &fd, &acceptor->peer)) {
         case PL_ACCEPT_DONE:
             acceptor->is_exhausted = false;
             ops->adopt(acceptor->slot.engine, acceptor, fd);

@@ -3,6 +3,7 @@
 #ifndef PL_CONN_ACCEPTOR_H
 #define PL_CONN_ACCEPTOR_H
 
+#include "address.h"
 #include "engine_ops.h"
 #include "service.h"
 #include "thread.h"
@@ -10,6 +11,7 @@
 struct pl_acceptor {
     struct pl_slot slot;
     struct pl_service *service; /* borrowed */
+    struct pl_peer peer;        /* of the connection that is being adopted */
     int reserve_fd;             /* given up for a moment to turn somebody away */
     bool is_exhausted;          /* the last turn found no descriptor */
     bool is_closing;

@@ -142,6 +142,15 @@ uint32_t pl_conn_id(const struct pl_conn *conn)
     return conn->slot.index;
 }
 
+_Static_assert(PL_CONN_PEER_BYTES >= PL_PEER_TEXT_BYTES, "every address has room");
+
+size_t pl_conn_peer(const struct pl_conn *conn, char *text)
+{
+    struct pl_engine_face *face = pl_engine_face_of(conn->slot.engine);
+
+    return pl_peer_format(pl_slot_table_peer(&face->table, &conn->slot), text);
+}
+
 void *pl_conn_service_data(const struct pl_conn *conn)
 {
     return conn->service->data;
@@ -308,6 +317,16 @@ void pl_conn_give_memory(struct pl_conn *conn, void *memory)
 {
     if (memory != NULL)
         pl_buffer_give(&conn->slot.thread->cache, PL_CONTAINER_OF(memory, struct pl_buffer, data));
+}
+
+int64_t pl_conn_turn_ns(const struct pl_conn *conn)
+{
+    return conn->slot.thread->now_ns;
+}
+
+int64_t pl_conn_look_ns(void)
+{
+    return pl_clock_ns();
 }
 
 const char *pl_conn_date(struct pl_conn *conn)

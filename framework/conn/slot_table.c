@@ -7,15 +7,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+static size_t mapped_bytes(uint32_t slots_max)
+{
+    return (size_t)slots_max * (PL_SLOT_BYTES + sizeof(struct pl_peer));
+}
+
 int pl_slot_table_open(struct pl_slot_table *table, uint32_t slots_max)
 {
-    void *memory = mmap(NULL, (size_t)slots_max * PL_SLOT_BYTES, PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, mapped_bytes(slots_max), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return -errno;
     memset(table, 0, sizeof(*table));
     table->memory = memory;
+    table->peers = (struct pl_peer *)(void *)(table->memory + (size_t)slots_max * PL_SLOT_BYTES);
     table->slots_max = slots_max;
     pthread_mutex_init(&table->lock, NULL);
     for (size_t i = 0; i < PL_MAILBOX_LOCKS; i++)
@@ -27,7 +33,7 @@ void pl_slot_table_close(struct pl_slot_table *table)
 {
     if (table->memory == NULL)
         return;
-    (void)munmap(table->memory, (size_t)table->slots_max * PL_SLOT_BYTES);
+    (void)munmap(table->memory, mapped_bytes(table->slots_max));
     table->memory = NULL;
     for (size_t i = 0; i < PL_MAILBOX_LOCKS; i++)
         pthread_mutex_destroy(&table->mailbox_locks[i]);
@@ -85,6 +91,7 @@ void pl_slot_table_give(struct pl_slot_table *table, struct pl_slot *slot)
     /* The claim word outlives the guest: it carries the generation. */
     memset((unsigned char *)slot + kept, 0, PL_SLOT_BYTES - kept);
     slot->handle.fd = -1;
+    pl_slot_table_peer(table, slot)->family = AF_UNSPEC;
 
     pthread_mutex_lock(&table->lock);
     slot->ready_next = table->free;

@@ -6,6 +6,7 @@
 #ifndef PL_CONN_SLOT_TABLE_H
 #define PL_CONN_SLOT_TABLE_H
 
+#include "address.h"
 #include "slot.h"
 
 #include <paceline/attributes.h>
@@ -15,7 +16,8 @@
 #define PL_MAILBOX_LOCKS 64
 
 struct pl_slot_table {
-    unsigned char *memory; /* owned mapping of slots_max slots */
+    unsigned char *memory; /* owned mapping of slots_max slots, and behind them: */
+    struct pl_peer *peers; /* who is at the other end of each; beside the slots, which are full */
     uint32_t slots_max;
 
     pthread_mutex_t lock;      /* guards free and used_max */
@@ -40,5 +42,13 @@ void pl_slot_table_give(struct pl_slot_table *table, struct pl_slot *slot);
 
 /* The slot of a token, whatever its generation now; NULL for a number outside. Thread: any. */
 struct pl_slot *pl_slot_table_at(struct pl_slot_table *table, uint32_t index);
+
+/* Who is at the other end of a slot's connection; whoever makes one of it says so. Thread: the
+ * holder. */
+static inline struct pl_peer *pl_slot_table_peer(struct pl_slot_table *table,
+                                                 const struct pl_slot *slot)
+{
+    return &table->peers[slot->index];
+}
 
 #endif

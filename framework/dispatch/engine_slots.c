@@ -135,6 +135,7 @@ static void adopt(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd
     }
     PL_COUNT(thread->stats, accepts);
     atomic_fetch_add(&engine->shards[shard].conns_open, 1);
+    *pl_slot_table_peer(&engine->face.table, slot) = acceptor->peer;
     pl_conn_adopt_fd(pl_conn_of(slot), acceptor->service, fd, thread);
     if (atomic_load(&engine->face.is_draining))
         pl_conn_begin_drain(pl_conn_of(slot));

@@ -130,3 +130,54 @@ void pl_address_format(const struct pl_address *address, char *text, size_t size
         break;
     }
 }
+
+void pl_peer_init(struct pl_peer *peer, const struct sockaddr *address)
+{
+    const void *bytes = address;
+    const struct sockaddr_in *v4 = bytes;
+    const struct sockaddr_in6 *v6 = bytes;
+
+    *peer = (struct pl_peer){ .family = (uint8_t)address->sa_family };
+    if (address->sa_family == AF_INET)
+        memcpy(peer->host, &v4->sin_addr, sizeof(v4->sin_addr));
+    else if (address->sa_family == AF_INET6)
+        memcpy(peer->host, &v6->sin6_addr, sizeof(v6->sin6_addr));
+}
+
+/* Not by inet_ntop(): it prints through a stream, which costs as much as a small request. */
+static size_t format_v4(const uint8_t *host, char *text)
+{
+    char *at = text;
+
+    for (int i = 0; i < 4; i++) {
+        unsigned int byte = host[i];
+
+        if (i > 0)
+            *at++ = '.';
+        if (byte >= 100)
+            *at++ = (char)('0' + byte / 100);
+        if (byte >= 10)
+            *at++ = (char)('0' + byte / 10 % 10);
+        *at++ = (char)('0' + byte % 10);
+    }
+    *at = '\0';
+    return (size_t)(at - text);
+}
+
+size_t pl_peer_format(const struct pl_peer *peer, char *text)
+{
+    text[0] = '\0';
+    switch (peer->family) {
+    case AF_INET:
+        return format_v4(peer->host, text);
+    case AF_INET6:
+        (void)inet_ntop(AF_INET6, peer->host, text, PL_PEER_TEXT_BYTES);
+        break;
+    case AF_UNIX:
+        memcpy(text, "unix:", sizeof("unix:"));
+        break;
+    default:
+        break;
+    }
+    return strlen(text);
+}

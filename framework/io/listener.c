@@ -166,13 +166,20 @@ void pl_listener_remove(const struct pl_address *address)
         (void)unlink(un->sun_path);
 }
 
-enum pl_accept pl_listener_accept(int fd, int *ret_fd)
+enum pl_accept pl_listener_accept(int fd, int *ret_fd, struct pl_peer *ret_peer)
 {
     /* Each repeat has used up a connection that was gone; the bound is for what we do not know. */
     for (int i = 0; i < PL_ACCEPTS_MAX; i++) {
-        int conn_fd = pl_kernel_accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        /* A unix socket's path is cut: a client's has none, and its family is all we want. */
+        union {
+            struct sockaddr any;
+            struct sockaddr_in6 largest;
+        } address = { .any = { .sa_family = AF_UNSPEC } };
+        socklen_t length = sizeof(address);
+        int conn_fd = pl_kernel_accept4(fd, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (conn_fd >= 0) {
+            pl_peer_init(ret_peer, &address.any);
             *ret_fd = conn_fd;
             return PL_ACCEPT_DONE;
         }

@@ -39,7 +39,8 @@ enum pl_accept {
     PL_ACCEPT_EXHAUSTED, /* no descriptors or memory: try again later */
 };
 
-/* Accepts one connection, non-blocking and close-on-exec; one that was gone before is skipped. */
-enum pl_accept pl_listener_accept(int fd, int *ret_fd);
+/* Accepts one connection, non-blocking and close-on-exec, and learns who it is; one that was gone
+ * before is skipped. */
+enum pl_accept pl_listener_accept(int fd, int *ret_fd, struct pl_peer *ret_peer);
 
 #endif

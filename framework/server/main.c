@@ -4,6 +4,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "log_files.h"
 #include "server_internal.h"
 #include "signals.h"
 
@@ -79,7 +80,7 @@ static void print_help(const struct pl_app *app)
            "  -h, --help           print this and end\n"
            "\n"
            "Signals: TERM, INT stop gracefully (twice: at once); USR1 logs the statistics,\n"
-           "and writes the timeline where it is on.\n");
+           "opens log files again, and writes the timeline where it is on.\n");
 }
 
 static void print_version(const struct pl_app *app)
@@ -186,8 +187,10 @@ static void log_stats(struct pl_server *server)
     (void)!write(STDERR_FILENO, text, (size_t)length);
 }
 
+/* What SIGUSR1 asks for. */
 static void report(struct pl_server *server)
 {
+    pl_log_files_reopen();
     log_stats(server);
     pl_server_write_timeline(server);
 }

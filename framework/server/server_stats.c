@@ -3,7 +3,7 @@
 #include "server_internal.h"
 
 #include "alloc.h"
-#include "log_rings.h"
+#include "log_files.h"
 #include "stats_block.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@ void pl_server_stats(struct pl_server *server, struct pl_stats *ret_stats)
     ret_stats->buffer_bytes_high = high;
     ret_stats->buffer_bytes_max = server->pool.bytes_max;
     ret_stats->log_dropped = pl_log_dropped();
+    ret_stats->log_files_dropped = pl_log_files_dropped();
 }
 
 static void put_upstreams(struct pl_server *server, struct pl_json *json,

@@ -2,8 +2,9 @@
 /*
  * Signals as ordinary events: blocked in every thread, read by the control thread alone.
  *
- *     TERM, INT  stop (the second time at once)      USR1  the statistics as one line
- *     HUP, USR2  reserved for reload and upgrade     PIPE  ignored
+ *     TERM, INT  stop (the second time at once)      USR1  the statistics as one line; log files
+ *     HUP, USR2  reserved for reload and upgrade           are opened again
+ *     PIPE       ignored
  *     others     as the application watches them
  */
 #ifndef PL_SERVER_SIGNALS_H

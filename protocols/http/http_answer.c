@@ -8,7 +8,7 @@
  *                 │ streams ─▶ produce, as long as there is room ─▶ finish
  *                 └ wants its body in parts ─▶ http_receive.c ─▶ handled
  */
-#include "http_exchange.h"
+#include "http_access_log.h"
 #include "http_host.h"
 
 #include <errno.h>
@@ -32,6 +32,9 @@ enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
     http_reply_status(exchange, status);
+    if (exchange->lacks_memory)
+        exchange->status = 0; /* it was taken back: the client hears nothing but the close */
+    http_access_end(conn, exchange, exchange->lacks_memory);
     return end_with_linger(conn);
 }
 
@@ -53,6 +56,7 @@ enum pl_next http_finish(struct pl_conn *conn, struct pl_http_exchange *exchange
     if (exchange->lacks_memory)
         return refuse_for_memory(conn, exchange);
 
+    http_access_end(conn, exchange, exchange->is_broken);
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
     if (exchange->is_body_open) {
@@ -81,6 +85,7 @@ static bool reply_prepared(struct pl_http_exchange *exchange, const struct http_
     if (bytes == NULL)
         return false;
     exchange->status = (int)route->fixed->status;
+    exchange->reply_bytes = route->fixed_bytes;
     used = http_encode_status_and_date(exchange->status, pl_conn_date(exchange->conn), bytes);
     memcpy(bytes + used, tail.bytes, tail.length);
     pl_output_commit(exchange->output, used + tail.length);
@@ -209,6 +214,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 
     if (pl_output_length(pl_conn_output(conn)) > 0)
         return PL_RUN_SEND;
+    http_access_keep(conn, exchange);
     job = pl_conn_start_job(conn, exchange->message_bytes, sizeof(*exchange), run_job,
                             http_drop_job, &exchange->route->note);
     if (job == NULL)
@@ -221,6 +227,7 @@ static enum pl_next start_job(struct pl_conn *conn, struct pl_http_exchange *exc
 
 void http_forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
+    http_access_keep(conn, exchange);
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
     exchange->message = PL_VIEW("");
@@ -249,6 +256,7 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
     if (http_begin_reply(exchange, conn, exchange->type, exchange->reply_left) < 0)
         return refuse_for_memory(conn, exchange);
     exchange->extra_bytes = 0; /* from here on they are trailers */
+    exchange->reply_bytes = 0; /* none of it is produced yet */
     return PL_RUN_PROCESS;
 }
 

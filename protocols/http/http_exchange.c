@@ -180,6 +180,7 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, co
     };
     char *bytes;
 
+    exchange->reply_bytes = http_has_no_body(exchange) ? 0 : length;
     if (head.framing == HTTP_REPLY_UNTIL_CLOSE || pl_conn_is_draining(conn) ||
         (exchange->is_body_open && !http_may_discard(exchange)))
         exchange->framing.is_persistent = false;
@@ -323,10 +324,12 @@ int http_append_part(struct pl_http_exchange *exchange, const void *bytes, size_
     if (err < 0) {
         pl_output_rollback(exchange->output, mark);
         exchange->lacks_memory = true;
-    } else if (exchange->has_reply_length) {
-        exchange->reply_left -= length;
+        return err;
     }
-    return err;
+    if (exchange->has_reply_length)
+        exchange->reply_left -= length;
+    exchange->reply_bytes += length;
+    return 0;
 }
 
 int http_end_parts(struct pl_http_exchange *exchange)

@@ -50,9 +50,10 @@ struct pl_http_exchange {
     /* A body in parts. */
     pl_http_consumer *consumer; /* NULL: nobody wants it */
     void *consumer_context;
-    uint64_t body_left; /* until the end, or until it is too much */
-    bool is_body_open;  /* its last part has not been taken */
-    bool is_part_last;  /* of a chunked body: what stands decoded is the last */
+    uint64_t parts_bytes; /* taken so far */
+    uint64_t body_left;   /* until the end, or until it is too much */
+    bool is_body_open;    /* its last part has not been taken */
+    bool is_part_last;    /* of a chunked body: what stands decoded is the last */
     bool is_paused;
     uint8_t consumed; /* enum pl_http_consume: what the consumer said in its job */
 
@@ -64,6 +65,13 @@ struct pl_http_exchange {
     struct pl_http_deferred deferred;
 
     uint64_t reply_left; /* of a streamed reply with a length */
+
+    /* For the access log, if the service has one. */
+    int64_t begun_ns;
+    struct http_access_kept *kept; /* owned: of the request whose bytes have gone, or NULL */
+    uint64_t reply_bytes;          /* of the body, without framing, as far as it was produced */
+    bool is_request_gone;
+    bool is_logged;
 
     int status;            /* of the reply; 0: none yet */
     uint8_t phase;         /* enum http_phase */

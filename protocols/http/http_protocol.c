@@ -7,7 +7,7 @@
  *                                        │ blocks, defers, streams: the exchange stays
  *                                        └ else the next pipelined request begins
  */
-#include "http_exchange.h"
+#include "http_access_log.h"
 
 static struct pl_http_exchange *exchange_of(struct pl_conn *conn)
 {
@@ -167,6 +167,9 @@ static void closed(struct pl_conn *conn)
         (void)exchange->producer(NULL, exchange->producer_context);
     if (exchange != NULL)
         http_drop_consumer(exchange);
+    /* Without a whole head there was no request. */
+    if (exchange != NULL && exchange->phase != HTTP_PHASE_HEAD)
+        http_access_end(conn, exchange, true);
     drop_exchange(conn);
 }
 

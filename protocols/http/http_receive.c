@@ -112,6 +112,7 @@ static size_t part_bytes(const struct pl_http_exchange *exchange)
 static void count_part(struct pl_http_exchange *exchange)
 {
     exchange->body_left -= exchange->body_end;
+    exchange->parts_bytes += exchange->body_end;
     exchange->is_body_open = !exchange->is_part_last;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input → request: the head, what it says about the body, and the body, as far as the bytes go. */
-#include "http_exchange.h"
+#include "http_access_log.h"
 
 /* Everything but the large arrays, which are written before they are read. */
 void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn)
@@ -35,6 +35,11 @@ void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn
     exchange->is_head_deadline_on = false;
     exchange->extra_bytes = 0;
     exchange->type[0] = '\0';
+    exchange->kept = NULL;
+    exchange->parts_bytes = exchange->reply_bytes = 0;
+    exchange->is_request_gone = false;
+    exchange->is_logged = false;
+    http_access_begin(conn, exchange);
 }
 
 static enum http_advance refuse_with(struct pl_http_exchange *exchange, int status)

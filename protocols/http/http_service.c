@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings and the application's bindings → the routes and the root of a service. */
+#include "http_access_log.h"
 #include "http_encode.h"
 #include "http_file_cache.h"
 #include "http_host.h"
@@ -123,6 +124,7 @@ static int prepare(struct http_route *route)
         return -ENOMEM;
     used = http_encode_rest(pl_view_of(http_fixed_type(route->fixed)), text.length, tail);
     memcpy(tail + used, text.bytes, text.length);
+    route->fixed_bytes = text.length;
     route->fixed_tail = (struct pl_view){ .bytes = tail, .length = used + text.length };
     return 0;
 }
@@ -167,6 +169,7 @@ void http_service_close(void *data)
 {
     struct http_service *service = data;
 
+    http_access_log_close(service->access_log);
     http_file_cache_free(service->files);
     if (service->root_fd >= 0)
         (void)close(service->root_fd);
@@ -194,6 +197,8 @@ int http_service_open(const void *data, const struct pl_binding *bindings, size_
         err = add_fixed(service, &settings->routes, error);
     if (err == 0 && settings->root != NULL)
         err = open_files(service, settings, error);
+    if (err == 0)
+        err = http_access_log_open(&settings->access_log, &service->access_log, error);
     if (err < 0) {
         http_service_close(service);
         return err;

@@ -8,6 +8,11 @@
 #include <paceline/http.h>
 #include <paceline/limits.h>
 
+struct http_access_log_settings {
+    char *file;
+    int format; /* enum http_access_format */
+};
+
 struct http_settings {
     char *root;
     uint32_t open_files_max;
@@ -15,6 +20,7 @@ struct http_settings {
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
     uint64_t body_bytes_max;
+    struct http_access_log_settings access_log;
     struct pl_setting_list routes; /* of struct http_route_settings */
 };
 
@@ -45,6 +51,7 @@ struct http_route {
     pl_http_handler *handler; /* NULL: fixed */
     void *context;
     const struct http_reply_settings *fixed; /* borrowed */
+    size_t fixed_bytes;                      /* of its body */
     struct pl_view fixed_tail; /* owned: what follows the Date of a fixed reply; may be empty */
     bool may_block;
     bool streams_body;
@@ -54,9 +61,10 @@ struct http_route {
 struct http_service {
     struct http_route routes[PL_ROUTES_MAX]; /* in the order in which they are asked */
     size_t routes_count;
-    bool has_hosts;                /* a route has one */
-    int root_fd;                   /* owned; -1 without a root */
-    struct http_file_cache *files; /* owned; NULL without a root */
+    bool has_hosts;                     /* a route has one */
+    int root_fd;                        /* owned; -1 without a root */
+    struct http_file_cache *files;      /* owned; NULL without a root */
+    struct http_access_log *access_log; /* owned; NULL: off */
     size_t head_bytes_max;
     size_t target_bytes_max;
     uint64_t body_bytes_max; /* of bodies in parts */

@@ -46,6 +46,23 @@ static const struct pl_setting route_table[] = {
     { .name = NULL },
 };
 
+static const pl_setting_words access_formats = { "combined", "json", NULL };
+
+static const struct pl_setting access_log_table[] = {
+    { .name = "file",
+      .type = PL_SETTING_PATH,
+      .offset = offsetof(struct http_access_log_settings, file),
+      .help = "A line for each request is appended to it; empty: no access log. SIGUSR1 opens it "
+              "again." },
+    { .name = "format",
+      .type = PL_SETTING_WORD,
+      .offset = offsetof(struct http_access_log_settings, format),
+      .by_default = "combined",
+      .words = access_formats,
+      .help = "combined: as other web servers write it; json: an object per line." },
+    { .name = NULL },
+};
+
 const struct pl_setting http_settings_table[] = {
     { .name = "root",
       .type = PL_SETTING_PATH,
@@ -86,6 +103,11 @@ const struct pl_setting http_settings_table[] = {
       .max = INT64_MAX,
       .help = "A body that a handler reads in parts; more is answered with 413. One that is read "
               "whole is bounded by limits.message." },
+    { .name = "access_log",
+      .type = PL_SETTING_GROUP,
+      .offset = offsetof(struct http_settings, access_log),
+      .rows = access_log_table,
+      .help = "Who asked for what, and what came of it." },
     { .name = "routes",
       .type = PL_SETTING_LIST,
       .offset = offsetof(struct http_settings, routes),

@@ -256,7 +256,8 @@ check() {
     suite 'whole servers' test_servers
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
-        docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh
+        docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
+        access_log_test.sh
     suite 'conformance, three models' test_conform_short
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address

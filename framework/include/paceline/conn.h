@@ -21,6 +21,9 @@
 /* Length of pl_conn_date(): "Sun, 06 Nov 1994 08:49:37 GMT". */
 #define PL_DATE_BYTES 29
 
+/* Room for pl_conn_peer(). */
+#define PL_CONN_PEER_BYTES 48
+
 struct pl_conn;
 struct pl_output;
 struct pl_slot_table;
@@ -29,6 +32,9 @@ struct pl_slot_table;
 
 /* A number for log lines: the slot. Not unique over time. */
 PL_API uint32_t pl_conn_id(const struct pl_conn *conn);
+/* Who is at the other end: a numeric address without its port, "unix:", or nothing when it is not
+ * known. Returns the length; `text` has room for PL_CONN_PEER_BYTES, the final NUL among them. */
+PL_API size_t pl_conn_peer(const struct pl_conn *conn, char *text);
 /* The data that the module's service_open() returned. */
 PL_API void *pl_conn_service_data(const struct pl_conn *conn);
 /* The module's own state of this connection; NULL until set. The module frees it in closed(). */
@@ -42,6 +48,10 @@ PL_API bool pl_conn_peer_is_done(const struct pl_conn *conn);
 PL_API bool pl_conn_is_draining(const struct pl_conn *conn);
 /* Milliseconds of the monotonic clock at the beginning of the turn. */
 PL_API int64_t pl_conn_now_ms(const struct pl_conn *conn);
+/* Nanoseconds of the same clock at the beginning of the turn. */
+PL_API int64_t pl_conn_turn_ns(const struct pl_conn *conn);
+/* Nanoseconds of the same clock now, which costs a look at it. Thread: any. */
+PL_API int64_t pl_conn_look_ns(void);
 /* The wall clock as an IMF-fixdate (RFC 9110, 5.6.7), 29 bytes and a NUL, made anew after a
  * quarter of a second, per thread. Valid until the end of the turn. */
 PL_API const char *pl_conn_date(struct pl_conn *conn);

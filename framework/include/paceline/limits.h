@@ -70,6 +70,20 @@
 #define PL_LOG_RING_LINES 128
 #define PL_LOG_LINE_BYTES 512
 
+/* Lines for log files: the longest, an access line whose target is as long as max_target allows by
+ * default; and what a thread may have waiting: a tenth of a second of the smallest requests, so
+ * that the writer may wait for a processor. */
+#define PL_LOG_FILE_LINE_BYTES (16 * 1024)
+#define PL_LOG_FILE_RING_BYTES (2 * 1024 * 1024)
+
+/* How long they wait for the writer's look, while there are some and after a look that found none;
+ * a ring that is a quarter full wakes it. */
+#define PL_LOG_FILE_LOOK_MS      20
+#define PL_LOG_FILE_IDLE_LOOK_MS 200
+
+/* How long the writer waits for the reader of a FIFO before it drops what it has for it. */
+#define PL_LOG_FILE_STUCK_MS 100
+
 /* A configuration file: size, nodes after aliases are followed, nesting. */
 #define PL_YAML_BYTES_MAX (1024 * 1024)
 #define PL_YAML_NODES_MAX 20000
@@ -96,6 +110,8 @@ _Static_assert(PL_TURN_INPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn can empty one
 _Static_assert(PL_BUFFER_BYTES_MIN << (2 * (PL_BUFFER_CLASSES - 1)) == PL_BUFFER_BYTES_MAX,
                "each class is four times the one below");
 _Static_assert(PL_BUFFER_BYTES_MAX >= PL_DATAGRAM_BYTES_MAX, "a datagram fits a block");
+_Static_assert(PL_LOG_FILE_RING_BYTES / 8 >= PL_LOG_FILE_LINE_BYTES,
+               "the longest line fits an empty ring, and more than one");
 _Static_assert(PL_TURN_OUTPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn's output fills a block");
 
 #endif

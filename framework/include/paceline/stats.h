@@ -86,7 +86,7 @@ struct pl_stats {
     uint64_t queue_depth;
     uint64_t accepts_per_thread_min, accepts_per_thread_max; /* of threads that accepted at all */
     uint64_t buffer_bytes, buffer_bytes_high, buffer_bytes_max;
-    uint64_t log_dropped;
+    uint64_t log_dropped, log_files_dropped; /* lines */
 };
 
 /* The names of the counters as they stand in the JSON line. Static storage. Thread: any. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -107,12 +109,52 @@ static void a_path_may_have_107_bytes_and_no_more(void **state)
     assert_non_null(strstr(error.message, "longer than 107 bytes"));
 }
 
+static void a_peer_is_its_host_alone(void **state)
+{
+    static const struct {
+        int family;
+        const char *host;
+        const char *text;
+    } table[] = {
+        { AF_INET, "0.0.0.0", "0.0.0.0" },
+        { AF_INET, "127.0.0.1", "127.0.0.1" },
+        { AF_INET, "10.99.100.9", "10.99.100.9" },
+        { AF_INET, "255.255.255.255", "255.255.255.255" },
+        { AF_INET6, "::1", "::1" },
+        { AF_INET6, "2001:db8:1:2:3:4:5:abcd", "2001:db8:1:2:3:4:5:abcd" },
+        { AF_UNIX, NULL, "unix:" },
+        { AF_UNSPEC, NULL, "" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(4711) };
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(4711) };
+        struct sockaddr other = { .sa_family = (sa_family_t)table[i].family };
+        const void *address = &other;
+        char text[PL_PEER_TEXT_BYTES];
+        struct pl_peer peer;
+
+        if (table[i].family == AF_INET) {
+            assert_int_equal(inet_pton(AF_INET, table[i].host, &v4.sin_addr), 1);
+            address = &v4;
+        } else if (table[i].family == AF_INET6) {
+            assert_int_equal(inet_pton(AF_INET6, table[i].host, &v6.sin6_addr), 1);
+            address = &v6;
+        }
+        pl_peer_init(&peer, address);
+        assert_int_equal(pl_peer_format(&peer, text), strlen(table[i].text));
+        assert_string_equal(text, table[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_addresses_are_read_and_shown),
         cmocka_unit_test(bad_addresses_say_what_was_expected),
         cmocka_unit_test(a_path_may_have_107_bytes_and_no_more),
+        cmocka_unit_test(a_peer_is_its_host_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,11 +196,12 @@ static void a_failed_listen_leaves_no_file(void **state)
 static void accepting_from_an_empty_queue_says_so(void **state)
 {
     struct pl_address address;
+    struct pl_peer peer;
     int fd, conn = -1;
 
     (void)state;
     assert_int_equal(open_text("127.0.0.1:0", &address, &fd), 0);
-    assert_int_equal(pl_listener_accept(fd, &conn), PL_ACCEPT_EMPTY);
+    assert_int_equal(pl_listener_accept(fd, &conn, &peer), PL_ACCEPT_EMPTY);
     assert_int_equal(conn, -1);
     close(fd);
 }

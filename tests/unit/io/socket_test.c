@@ -255,10 +255,11 @@ static void every_error_of_accept_has_its_outcome(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         int results[] = { -table[i].error, 33 };
+        struct pl_peer peer;
         int fd = -1;
 
         play(results);
-        assert_int_equal(pl_listener_accept(9, &fd), table[i].outcome);
+        assert_int_equal(pl_listener_accept(9, &fd, &peer), table[i].outcome);
         assert_int_equal(calls, table[i].calls);
         assert_int_equal(fd, table[i].outcome == PL_ACCEPT_DONE ? 33 : -1);
         assert_int_equal(flags_seen, SOCK_NONBLOCK | SOCK_CLOEXEC);
