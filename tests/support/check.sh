@@ -128,7 +128,8 @@ short_combinations=('leader_followers edge 4' 'half_sync_half_async oneshot 3' '
 test_units() {
     local programs
     mapfile -t programs < <(unit_programs build-check)
-    run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*'
+    run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
+        'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*'
 }
 
 test_contract() {
@@ -188,8 +189,11 @@ test_commands() {
 
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
+# The parser of requests has most of the time; the others are small, and soon know their inputs.
+fuzz_targets=(http_parse_fuzz http_date_fuzz)
+
 build_fuzz() {
-    configure_and_make build-fuzz tests/fuzz/http_parse_fuzz -- --enable-fuzzing --disable-shared \
+    configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
         --without-jemalloc CC=clang CFLAGS="-O1 -g"
 }
 
@@ -198,7 +202,13 @@ run_fuzz() {
     mkdir -p "$corpus"
     build-fuzz/tests/fuzz/http_parse_fuzz -max_total_time="$1" -max_len=4096 -print_final_stats=1 \
         "$corpus" tests/fuzz/corpus/http || return 1
-    echo "1 passed, 0 failed"
+    local target
+    for target in "${fuzz_targets[@]:1}"; do
+        mkdir -p "$corpus-$target"
+        "build-fuzz/tests/fuzz/$target" -max_total_time=$(($1 / 10 + 1)) -max_len=512 \
+            "$corpus-$target" "tests/fuzz/corpus/${target%_fuzz}" || return 1
+    done
+    echo "${#fuzz_targets[@]} passed, 0 failed"
 }
 
 fuzz() {
