@@ -40,6 +40,7 @@ static const struct status_line {
     STATUS(409, "Conflict"),
     STATUS(410, "Gone"),
     STATUS(411, "Length Required"),
+    STATUS(412, "Precondition Failed"),
     STATUS(413, "Content Too Large"),
     STATUS(414, "URI Too Long"),
     STATUS(415, "Unsupported Media Type"),

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A file nobody asked for this long is closed when another is opened. */
@@ -40,6 +41,7 @@ struct http_cached_file {
     int fd; /* owned */
     const char *type;
     struct stat status; /* when it was opened */
+    struct http_validators validators;
     uint64_t hash;
     size_t path_length;
 
@@ -97,9 +99,11 @@ void http_file_close(struct http_file *file)
 
 static struct http_file lend(struct http_cached_file *file)
 {
-    return (struct http_file){
-        .fd = file->fd, .size = file->status.st_size, .type = file->type, .cached = file
-    };
+    return (struct http_file){ .fd = file->fd,
+                               .size = file->status.st_size,
+                               .type = file->type,
+                               .validators = file->validators,
+                               .cached = file };
 }
 
 static bool is_same_time(const struct timespec *left, const struct timespec *right)
@@ -239,6 +243,7 @@ static struct http_cached_file *new_file(struct pl_view path, uint64_t hash, int
     file->fd = fd;
     file->type = http_file_type(path.bytes);
     file->status = *status;
+    http_validators_init(&file->validators, status, time(NULL), "", false);
     file->hash = hash;
     file->path_length = path.length;
     file->next = NULL;
@@ -335,6 +340,7 @@ static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_
         *ret_file = (struct http_file){ .fd = fd,
                                         .size = status.st_size,
                                         .type = http_file_type(path.bytes) };
+        http_validators_init(&ret_file->validators, &status, time(NULL), "", false);
         return 0;
     }
     add(cache, file, path, now_ms);

@@ -6,6 +6,8 @@
 #ifndef PL_HTTP_FILE_CACHE_H
 #define PL_HTTP_FILE_CACHE_H
 
+#include "http_conditional.h"
+
 #include <paceline/attributes.h>
 #include <paceline/view.h>
 
@@ -19,7 +21,8 @@ struct http_file_cache;
 struct http_file {
     int fd; /* owned, unless `cached` lends it */
     off_t size;
-    const char *type;                /* its Content-Type; constant */
+    const char *type; /* its Content-Type; constant */
+    struct http_validators validators;
     struct http_cached_file *cached; /* one reference of it is owned; NULL: there is none */
 };
 

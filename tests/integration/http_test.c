@@ -5,10 +5,10 @@
 
 int main(int argc, char **argv)
 {
-    static const struct case_group *const groups[] = { &web_replies,    &web_deferred,
-                                                       &web_requests,   &web_refusals,
-                                                       &web_files,      &web_fixed,
-                                                       &web_same_bytes, NULL };
+    static const struct case_group *const groups[] = {
+        &web_replies, &web_deferred, &web_requests,   &web_refusals, &web_files,
+        &web_static,  &web_fixed,    &web_same_bytes, NULL
+    };
     size_t count;
     struct CMUnitTest *cases = case_groups_join(groups, &count);
     int failed = server_run_cases(argc, argv, cases, count);
