@@ -78,6 +78,11 @@ struct drops {
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
+void http_cached_file_hold(struct http_cached_file *file)
+{
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+}
+
 void http_cached_file_release(void *cached)
 {
     struct http_cached_file *file = cached;
@@ -92,8 +97,6 @@ void http_file_close(struct http_file *file)
 {
     if (file->cached != NULL)
         http_cached_file_release(file->cached);
-    else if (file->fd >= 0)
-        (void)close(file->fd);
     *file = (struct http_file){ .fd = -1 };
 }
 
@@ -102,7 +105,7 @@ static struct http_file lend(struct http_cached_file *file)
     return (struct http_file){ .fd = file->fd,
                                .size = file->status.st_size,
                                .type = file->type,
-                               .validators = file->validators,
+                               .validators = &file->validators,
                                .cached = file };
 }
 
@@ -231,7 +234,7 @@ static int open_regular(struct http_file_cache *cache, const char *path, struct 
     return fd;
 }
 
-/* The caller's own reference is counted. */
+/* Takes over the descriptor when it succeeds. The caller's own reference is counted. */
 static struct http_cached_file *new_file(struct pl_view path, uint64_t hash, int fd,
                                          const struct stat *status, int64_t now_ms)
 {
@@ -262,7 +265,7 @@ static void add(struct http_file_cache *cache, struct http_cached_file *file, st
     struct http_cached_file *older;
     struct drops drops = { .count = 0 };
 
-    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+    http_cached_file_hold(file);
     pthread_mutex_lock(&cache->lock);
     older = find_locked(cache, path, file->hash);
     if (older != NULL)
@@ -307,7 +310,7 @@ static struct http_cached_file *look_up(struct http_file_cache *cache, struct pl
     pthread_mutex_lock(&cache->lock);
     file = find_locked(cache, path, hash);
     if (file != NULL) {
-        atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+        http_cached_file_hold(file);
         file->used_ms = now_ms;
         *ret_is_fresh = cache->valid_ms > 0 && now_ms - file->validated_ms < cache->valid_ms;
     }
@@ -335,15 +338,13 @@ static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_
     }
     if (fd < 0)
         return fd;
-    file = cache->files_max == 0 ? NULL : new_file(path, hash, fd, &status, now_ms);
+    file = new_file(path, hash, fd, &status, now_ms);
     if (file == NULL) {
-        *ret_file = (struct http_file){ .fd = fd,
-                                        .size = status.st_size,
-                                        .type = http_file_type(path.bytes) };
-        http_validators_init(&ret_file->validators, &status, time(NULL), "", false);
-        return 0;
+        (void)close(fd);
+        return -ENOMEM;
     }
-    add(cache, file, path, now_ms);
+    if (cache->files_max > 0)
+        add(cache, file, path, now_ms);
     *ret_file = lend(file);
     return 0;
 }

@@ -17,13 +17,13 @@
 struct http_cached_file;
 struct http_file_cache;
 
-/* A regular file, open for reading. */
+/* A regular file, open for reading; what it points to lives as long as its reference. */
 struct http_file {
-    int fd; /* owned, unless `cached` lends it */
+    int fd; /* lent by `cached` */
     off_t size;
-    const char *type; /* its Content-Type; constant */
-    struct http_validators validators;
-    struct http_cached_file *cached; /* one reference of it is owned; NULL: there is none */
+    const char *type; /* its Content-Type */
+    const struct http_validators *validators;
+    struct http_cached_file *cached; /* one reference of it is owned */
 };
 
 /*
@@ -40,10 +40,9 @@ void http_file_cache_free(struct http_file_cache *cache);
 /*
  * Finds or opens the file. `path` is followed by a NUL; `now_ms` is a recent pl_conn_now_ms().
  *
- * Owner:  the caller, of *ret_file, until http_file_close() or, if it is cached,
- *         http_cached_file_release().
+ * Owner:  the caller, of *ret_file, until http_file_close() or http_cached_file_release().
  * Thread: any.
- * Errors: those of openat2(2); -ENOENT for what is no regular file.
+ * Errors: those of openat2(2); -ENOENT for what is no regular file; -ENOMEM.
  */
 PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, struct pl_view path,
                                        int64_t now_ms, struct http_file *ret_file);
@@ -51,6 +50,8 @@ PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, struct pl_
 /* Thread: any. */
 void http_file_close(struct http_file *file);
 
+/* One more reference, for one more piece of output. Thread: any. */
+void http_cached_file_hold(struct http_cached_file *file);
 /* For pl_output_append_file_shared(); `cached` is a struct http_cached_file. Thread: any. */
 void http_cached_file_release(void *cached);
 

@@ -3,10 +3,9 @@
  * Regular files below a root. The kernel keeps the look-up inside it (openat2, RESOLVE_BENEATH), so
  * that neither `..` nor a symbolic link leads out; O_NONBLOCK keeps a FIFO from holding a thread.
  */
-#include "http_conditional.h"
-#include "http_date.h"
 #include "http_exchange.h"
 #include "http_file_cache.h"
+#include "http_file_reply.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +13,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 static const struct {
@@ -111,99 +109,12 @@ static int status_of_errno(int err)
     }
 }
 
-static int append_body(struct pl_output *output, const struct http_file *file)
-{
-    size_t length = (size_t)file->size;
-
-    if (file->cached == NULL)
-        return pl_output_append_file(output, file->fd, 0, length);
-    return pl_output_append_file_shared(output, file->fd, 0, length, http_cached_file_release,
-                                        file->cached);
-}
-
-static void add_lines(struct pl_http_exchange *exchange, const char *lines, size_t length)
-{
-    memcpy(exchange->extra + exchange->extra_bytes, lines, length);
-    exchange->extra_bytes = (uint16_t)(exchange->extra_bytes + length);
-}
-
-/* A time that is still to come is replaced by that of the reply (RFC 9110, 8.8.2.1). */
-static void bound_modified(struct pl_http_exchange *exchange,
-                           const struct http_validators *validators, char *modified)
-{
-    struct pl_view date = { .bytes = pl_conn_date(exchange->conn), .length = PL_DATE_BYTES };
-    int64_t now_s;
-
-    if (http_date_parse(date, 0, &now_s) && now_s < validators->modified_s)
-        memcpy(modified, date.bytes, date.length);
-}
-
-static void add_validators(struct pl_http_exchange *exchange,
-                           const struct http_validators *validators)
-{
-    char *lines = exchange->extra + exchange->extra_bytes;
-
-    add_lines(exchange, validators->lines, validators->lines_length);
-    if (validators->is_of_now)
-        bound_modified(exchange, validators, lines + HTTP_MODIFIED_AT);
-}
-
-/* What 200 would say about caching, and no more (RFC 9110, 15.4.5). */
-static void reply_not_modified(struct pl_http_exchange *exchange, struct http_file *file)
-{
-    const struct http_validators *validators = &file->validators;
-
-    exchange->status = 304;
-    add_lines(exchange, validators->lines + validators->etag_line,
-              (size_t)(validators->lines_length - validators->etag_line));
-    if (http_begin_reply(exchange, exchange->conn, NULL, 0) < 0)
-        exchange->lacks_memory = true;
-    http_file_close(file);
-}
-
-static void reply_file(struct pl_http_exchange *exchange, struct http_file *file)
-{
-    exchange->status = 200;
-    add_validators(exchange, &file->validators);
-    if (http_begin_reply(exchange, exchange->conn, file->type, (uint64_t)file->size) < 0) {
-        exchange->lacks_memory = true;
-        http_file_close(file);
-        return;
-    }
-    if (exchange->is_head_method) {
-        http_file_close(file);
-        return;
-    }
-    if (append_body(exchange->output, file) < 0)
-        exchange->is_broken = true;
-}
-
-/* The file as the request wishes it. */
-static void reply_as_wished(struct pl_http_exchange *exchange, struct http_file *file,
-                            uint32_t wishes)
-{
-    switch (http_check_conditions(&exchange->head, exchange->message, wishes, &file->validators,
-                                  time(NULL))) {
-    case HTTP_CONDITION_NOT_MODIFIED:
-        reply_not_modified(exchange, file);
-        return;
-    case HTTP_CONDITION_FAILED:
-        http_file_close(file);
-        http_reply_status(exchange, 412);
-        return;
-    case HTTP_CONDITION_TRUE:
-        break;
-    }
-    reply_file(exchange, file);
-}
-
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
 {
     static const char index[] = "index.html";
     char name[4200];
     size_t length;
     struct http_file file;
-    uint32_t wishes;
     int err;
 
     while (path.length > 0 && *path.bytes == '/') {
@@ -224,13 +135,8 @@ void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
     err = http_file_cache_open(exchange->service->files,
                                (struct pl_view){ .bytes = name, .length = length },
                                pl_conn_now_ms(exchange->conn), &file);
-    if (err < 0) {
+    if (err < 0)
         http_reply_status(exchange, status_of_errno(err));
-        return;
-    }
-    wishes = http_find_wishes(&exchange->head, exchange->message);
-    if (wishes == 0)
-        reply_file(exchange, &file);
     else
-        reply_as_wished(exchange, &file, wishes);
+        http_reply_file(exchange, &file);
 }

@@ -136,6 +136,7 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
 static int open_files(struct http_service *service, const struct http_settings *settings,
                       struct pl_error *error)
 {
+    service->ranges_max = settings->ranges_max;
     service->root_fd = http_open_root(settings->root, error);
     if (service->root_fd < 0)
         return service->root_fd;

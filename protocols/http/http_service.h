@@ -10,6 +10,7 @@ struct http_settings {
     char *root;
     uint32_t open_files_max;
     int64_t open_files_valid_us;
+    uint32_t ranges_max;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
     struct pl_setting_list routes; /* of struct http_route_settings */
@@ -47,6 +48,7 @@ struct http_service {
     size_t routes_count;
     int root_fd;                   /* owned; -1 without a root */
     struct http_file_cache *files; /* owned; NULL without a root */
+    uint32_t ranges_max;           /* at most HTTP_RANGES_MAX */
     size_t head_bytes_max;
     size_t target_bytes_max;
 };

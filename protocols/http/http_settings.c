@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys below `http:` of a service. */
+#include "http_range.h"
 #include "http_service.h"
 
 static const struct pl_setting reply_table[] = {
@@ -58,6 +59,13 @@ const struct pl_setting http_settings_table[] = {
       .max = (int64_t)3600 * 1000 * 1000,
       .help = "A file that was replaced or changed is seen after this long at the latest, in whole "
               "milliseconds; 0: at once." },
+    { .name = "max_ranges",
+      .type = PL_SETTING_COUNT,
+      .offset = offsetof(struct http_settings, ranges_max),
+      .by_default = "16",
+      .min = 1,
+      .max = HTTP_RANGES_MAX,
+      .help = "Ranges of one request for a file; one with more is answered with the whole file." },
     { .name = "max_head",
       .type = PL_SETTING_BYTES,
       .offset = offsetof(struct http_settings, head_bytes_max),

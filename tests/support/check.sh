@@ -129,7 +129,8 @@ test_units() {
     local programs
     mapfile -t programs < <(unit_programs build-check)
     run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
-        'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*'
+        'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
+        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*'
 }
 
 test_contract() {
@@ -190,7 +191,7 @@ test_commands() {
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
 # The parser of requests has most of the time; the others are small, and soon know their inputs.
-fuzz_targets=(http_parse_fuzz http_date_fuzz)
+fuzz_targets=(http_parse_fuzz http_date_fuzz http_range_fuzz)
 
 build_fuzz() {
     configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \

@@ -97,6 +97,17 @@ static void copy_value(const struct reply *reply, const char *name, char *value,
     snprintf(value, size, "%.*s", (int)strcspn(line, "\r"), line);
 }
 
+/* Puts the ETag where the fields say %s. */
+static void fill_in(char *filled, size_t size, const char *fields, const char *etag)
+{
+    const char *place = strstr(fields, "%s");
+
+    if (place == NULL)
+        snprintf(filled, size, "%s", fields);
+    else
+        snprintf(filled, size, "%.*s%s%s", (int)(place - fields), fields, etag, place + 2);
+}
+
 /* ---- conditions ----------------------------------------------------------------------------- */
 
 static void validators_answer_conditions(void **state)
@@ -135,10 +146,7 @@ static void validators_answer_conditions(void **state)
     assert_true(reply_has(&reply, "\r\nAccept-Ranges: bytes\r\n"));
     copy_value(&reply, "ETag", etag, sizeof(etag));
     for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(fields, sizeof(fields), rows[i / 2].fields, etag);
-#pragma GCC diagnostic pop
+        fill_in(fields, sizeof(fields), rows[i / 2].fields, etag);
         ask(fd, methods[i % 2], "/text.txt", fields, &reply);
         if (reply.status != rows[i / 2].status)
             fail_msg("%s: %d instead of %d", fields, reply.status, rows[i / 2].status);
@@ -197,10 +205,159 @@ static void etag_changes_with_the_file(void **state)
     web_stop();
 }
 
+/* ---- ranges --------------------------------------------------------------------------------- */
+
+/* text.txt has 21 bytes. */
+static void range_of_a_file_is_served(void **state)
+{
+    static const struct {
+        const char *fields; /* %s: the ETag */
+        int status;
+        const char *body, *content_range;
+    } rows[] = {
+        { "Range: bytes=0-4\r\n", 206, "01234", "bytes 0-4/21" },
+        { "Range: bytes=5-\r\n", 206, "56789abcdefghij\n", "bytes 5-20/21" },
+        { "Range: bytes=-3\r\n", 206, "ij\n", "bytes 18-20/21" },
+        { "Range: bytes=0-4,5-9\r\n", 206, "0123456789", "bytes 0-9/21" },
+        { "Range: bytes=21-\r\n", 416, NULL, "bytes */21" },
+        { "Range: bytes=4-0\r\n", 200, "0123456789abcdefghij\n", NULL },
+        { "Range: lines=0-1\r\n", 200, "0123456789abcdefghij\n", NULL },
+        { "Range: bytes=0-4\r\nRange: bytes=0-4\r\n", 200, "0123456789abcdefghij\n", NULL },
+        { "Range: bytes=0-4\r\nIf-Range: %s\r\n", 206, "01234", "bytes 0-4/21" },
+        { "Range: bytes=0-4\r\nIf-Range: " TEXT_TIME "\r\n", 206, "01234", "bytes 0-4/21" },
+        { "Range: bytes=0-4\r\nIf-Range: W/%s\r\n", 200, "0123456789abcdefghij\n", NULL },
+        { "Range: bytes=0-4\r\nIf-Range: \"other\"\r\n", 200, "0123456789abcdefghij\n", NULL },
+        { "Range: bytes=0-4\r\nIf-None-Match: %s\r\n", 304, "", NULL },
+        { "Range: bytes=0-4\r\nIf-Match: \"other\"\r\n", 412, NULL, NULL },
+        { "If-Range: %s\r\n", 200, "0123456789abcdefghij\n", NULL },
+    };
+    struct reply reply;
+    char etag[128], fields[512], value[64];
+    int fd;
+
+    (void)state;
+    prepare();
+    start(NULL);
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", "/text.txt", "", &reply);
+    copy_value(&reply, "ETag", etag, sizeof(etag));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fill_in(fields, sizeof(fields), rows[i].fields, etag);
+        ask(fd, "GET", "/text.txt", fields, &reply);
+        if (reply.status != rows[i].status)
+            fail_msg("%s: %d instead of %d", fields, reply.status, rows[i].status);
+        if (rows[i].body != NULL)
+            expect_body(&reply, rows[i].body);
+        if (rows[i].content_range != NULL) {
+            copy_value(&reply, "Content-Range", value, sizeof(value));
+            assert_string_equal(value, rows[i].content_range);
+        } else {
+            assert_false(reply_has(&reply, "Content-Range"));
+        }
+        if (reply.status == 206)
+            assert_true(reply_has(&reply, etag));
+    }
+    /* GET alone has ranges. */
+    ask(fd, "HEAD", "/text.txt", "Range: bytes=0-4\r\n", &reply);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply_has(&reply, "\r\nContent-Length: 21\r\n"));
+    client_close(fd);
+    web_stop();
+}
+
+/* Of a file that is no longer in its place, and from a descriptor that nobody else has. */
+static void ranges_leave_as_parts(void **state)
+{
+    static const char *const settings[] = { "services.0.http.open_files=1",
+                                            "services.0.http.open_files=0" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *const sets[] = { settings[i], NULL };
+        struct reply reply;
+        char boundary[64], expected[1024];
+        int fd;
+
+        prepare();
+        start(sets);
+        fd = client_connect(web.rig.port);
+        ask(fd, "GET", "/text.txt", "Range: bytes=18-, 0-4,10-11\r\n", &reply);
+        assert_int_equal(reply.status, 206);
+        assert_false(reply_has(&reply, "Content-Range"));
+        copy_value(&reply, "Content-Type", expected, sizeof(expected));
+        assert_int_equal(sscanf(expected, "multipart/byteranges; boundary=%63s", boundary), 1);
+        snprintf(expected, sizeof(expected),
+                 "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Range: bytes 18-20/21\r\n\r\nij\n\r\n"
+                 "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Range: bytes 0-4/21\r\n\r\n01234\r\n"
+                 "--%s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Range: bytes 10-11/21\r\n\r\nab\r\n"
+                 "--%s--\r\n",
+                 boundary, boundary, boundary, boundary);
+        expect_body(&reply, expected);
+        web_get(fd, "/text.txt", 200, "0123456789abcdefghij\n");
+        client_close(fd);
+        web_stop();
+    }
+}
+
+/* Pieces beyond what a turn sends and a socket takes, of one descriptor. */
+static void large_parts_arrive_byte_for_byte(void **state)
+{
+    static char large[4 * 1024 * 1024];
+    const size_t half = sizeof(large) / 2;
+    const char *first, *second;
+    struct reply reply;
+    char fields[128];
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(large); i++)
+        large[i] = (char)(i * 37 >> 4);
+    prepare();
+    put("large.bin", large, sizeof(large));
+    start(NULL);
+    fd = client_connect(web.rig.port);
+    snprintf(fields, sizeof(fields), "Range: bytes=%zu-,1-%zu\r\n", half + 1, half - 1);
+    ask(fd, "GET", "/large.bin", fields, &reply);
+    assert_int_equal(reply.status, 206);
+    first = strstr(reply.body, "\r\n\r\n") + 4;
+    assert_memory_equal(first, large + half + 1, half - 1);
+    second = strstr(first + half - 1, "\r\n\r\n") + 4;
+    assert_memory_equal(second, large + 1, half - 1);
+    ask(fd, "GET", "/text.txt", "", &reply);
+    expect_body(&reply, "0123456789abcdefghij\n");
+    client_close(fd);
+    web_stop();
+}
+
+static void more_ranges_than_allowed_get_the_whole(void **state)
+{
+    static const char *const sets[] = { "services.0.http.max_ranges=2", NULL };
+    struct reply reply;
+    int fd;
+
+    (void)state;
+    prepare();
+    start(sets);
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", "/text.txt", "Range: bytes=0-0,2-2\r\n", &reply);
+    assert_int_equal(reply.status, 206);
+    ask(fd, "GET", "/text.txt", "Range: bytes=0-0,2-2,4-4\r\n", &reply);
+    assert_int_equal(reply.status, 200);
+    client_close(fd);
+    web_stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(validators_answer_conditions),
     cmocka_unit_test(time_to_come_is_not_said),
     cmocka_unit_test(etag_changes_with_the_file),
+    cmocka_unit_test(range_of_a_file_is_served),
+    cmocka_unit_test(ranges_leave_as_parts),
+    cmocka_unit_test(large_parts_arrive_byte_for_byte),
+    cmocka_unit_test(more_ranges_than_allowed_get_the_whole),
 };
 
 const struct case_group web_static = CASE_GROUP(cases);
