@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns the descriptors of files that were served lately: path → open file.
+ * Owns the descriptors of files that were served lately: root and path → open file.
  *
  *     look up ─▶ fresh: no system call
  *        │ └──▶ old: open the path anew ─▶ the same file: fresh again
@@ -14,6 +14,7 @@
 #include "http_file_cache.h"
 
 #include "http_service.h"
+#include "http_types.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -43,6 +44,7 @@ struct http_cached_file {
     struct stat status; /* when it was opened */
     struct http_validators validators;
     uint64_t hash;
+    int root_fd; /* tells equal paths below different roots apart */
     size_t path_length;
 
     /* Guarded by the cache's lock. */
@@ -57,7 +59,7 @@ struct http_cached_file {
 #define NOT_LINKED UINT32_MAX
 
 struct http_file_cache {
-    int root_fd; /* borrowed */
+    const struct http_types *types; /* borrowed */
     uint32_t files_max;
     int64_t valid_ms;
     size_t bucket_mask;
@@ -121,6 +123,13 @@ static bool is_unchanged(const struct stat *before, const struct stat *now)
            is_same_time(&before->st_ctim, &now->st_ctim);
 }
 
+/* What a file is found by. */
+struct key {
+    int root_fd; /* borrowed */
+    struct pl_view path;
+    uint64_t hash; /* of the path */
+};
+
 /* FNV-1a: paths are short, and only those of files that exist come into the table. */
 static uint64_t hash_of(struct pl_view path)
 {
@@ -138,13 +147,13 @@ static struct http_cached_file **bucket_of(struct http_file_cache *cache, uint64
     return &cache->buckets[hash & cache->bucket_mask];
 }
 
-static struct http_cached_file *find_locked(struct http_file_cache *cache, struct pl_view path,
-                                            uint64_t hash)
+static struct http_cached_file *find_locked(struct http_file_cache *cache, const struct key *key)
 {
-    struct http_cached_file *file = *bucket_of(cache, hash);
+    struct http_cached_file *file = *bucket_of(cache, key->hash);
 
-    while (file != NULL && (file->hash != hash || file->path_length != path.length ||
-                            memcmp(file->path, path.bytes, path.length) != 0))
+    while (file != NULL && (file->hash != key->hash || file->root_fd != key->root_fd ||
+                            file->path_length != key->path.length ||
+                            memcmp(file->path, key->path.bytes, key->path.length) != 0))
         file = file->next;
     return file;
 }
@@ -219,12 +228,13 @@ static bool make_room(struct http_file_cache *cache)
 
 /* ---- open ----------------------------------------------------------------------------------- */
 
-static int open_regular(struct http_file_cache *cache, const char *path, struct stat *ret_status)
+static int open_regular(struct http_file_cache *cache, const struct key *key,
+                        struct stat *ret_status)
 {
-    int fd = http_open_beneath(cache->root_fd, path);
+    int fd = http_open_beneath(key->root_fd, key->path.bytes);
 
     while ((fd == -EMFILE || fd == -ENFILE) && make_room(cache))
-        fd = http_open_beneath(cache->root_fd, path);
+        fd = http_open_beneath(key->root_fd, key->path.bytes);
     if (fd < 0)
         return fd;
     if (fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode)) {
@@ -235,30 +245,31 @@ static int open_regular(struct http_file_cache *cache, const char *path, struct 
 }
 
 /* Takes over the descriptor when it succeeds. The caller's own reference is counted. */
-static struct http_cached_file *new_file(struct pl_view path, uint64_t hash, int fd,
-                                         const struct stat *status, int64_t now_ms)
+static struct http_cached_file *new_file(const struct http_file_cache *cache, const struct key *key,
+                                         int fd, const struct stat *status, int64_t now_ms)
 {
-    struct http_cached_file *file = malloc(sizeof(*file) + path.length);
+    struct http_cached_file *file = malloc(sizeof(*file) + key->path.length);
 
     if (file == NULL)
         return NULL;
     atomic_init(&file->references, 1);
     file->fd = fd;
-    file->type = http_file_type(path.bytes);
+    file->type = http_types_find(cache->types, key->path.bytes);
     file->status = *status;
     http_validators_init(&file->validators, status, time(NULL), "", false);
-    file->hash = hash;
-    file->path_length = path.length;
+    file->hash = key->hash;
+    file->root_fd = key->root_fd;
+    file->path_length = key->path.length;
     file->next = NULL;
     file->index = NOT_LINKED;
     file->validated_ms = now_ms;
     file->used_ms = now_ms;
-    memcpy(file->path, path.bytes, path.length);
+    memcpy(file->path, key->path.bytes, key->path.length);
     return file;
 }
 
 /* In the place of the path's older one, if any. */
-static void add(struct http_file_cache *cache, struct http_cached_file *file, struct pl_view path,
+static void add(struct http_file_cache *cache, struct http_cached_file *file, const struct key *key,
                 int64_t now_ms)
 {
     struct http_cached_file **bucket = bucket_of(cache, file->hash);
@@ -267,7 +278,7 @@ static void add(struct http_file_cache *cache, struct http_cached_file *file, st
 
     http_cached_file_hold(file);
     pthread_mutex_lock(&cache->lock);
-    older = find_locked(cache, path, file->hash);
+    older = find_locked(cache, key);
     if (older != NULL)
         unlink_locked(cache, older, &drops);
     drop_unused_locked(cache, now_ms, &drops);
@@ -302,13 +313,13 @@ static void note_unchanged(struct http_file_cache *cache, struct http_cached_fil
 }
 
 /* A reference of the path's file, or NULL. */
-static struct http_cached_file *look_up(struct http_file_cache *cache, struct pl_view path,
-                                        uint64_t hash, int64_t now_ms, bool *ret_is_fresh)
+static struct http_cached_file *look_up(struct http_file_cache *cache, const struct key *key,
+                                        int64_t now_ms, bool *ret_is_fresh)
 {
     struct http_cached_file *file;
 
     pthread_mutex_lock(&cache->lock);
-    file = find_locked(cache, path, hash);
+    file = find_locked(cache, key);
     if (file != NULL) {
         http_cached_file_hold(file);
         file->used_ms = now_ms;
@@ -319,12 +330,12 @@ static struct http_cached_file *look_up(struct http_file_cache *cache, struct pl
 }
 
 /* The path leads to what *ret_file is from here on; `old`, or NULL, is what it led to. */
-static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_t hash,
-                     int64_t now_ms, struct http_cached_file *old, struct http_file *ret_file)
+static int open_anew(struct http_file_cache *cache, const struct key *key, int64_t now_ms,
+                     struct http_cached_file *old, struct http_file *ret_file)
 {
     struct stat status;
     struct http_cached_file *file;
-    int fd = open_regular(cache, path.bytes, &status);
+    int fd = open_regular(cache, key, &status);
 
     if (fd >= 0 && old != NULL && is_unchanged(&old->status, &status)) {
         (void)close(fd);
@@ -338,37 +349,38 @@ static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_
     }
     if (fd < 0)
         return fd;
-    file = new_file(path, hash, fd, &status, now_ms);
+    file = new_file(cache, key, fd, &status, now_ms);
     if (file == NULL) {
         (void)close(fd);
         return -ENOMEM;
     }
     if (cache->files_max > 0)
-        add(cache, file, path, now_ms);
+        add(cache, file, key, now_ms);
     *ret_file = lend(file);
     return 0;
 }
 
-int http_file_cache_open(struct http_file_cache *cache, struct pl_view path, int64_t now_ms,
-                         struct http_file *ret_file)
+int http_file_cache_open(struct http_file_cache *cache, int root_fd, struct pl_view path,
+                         int64_t now_ms, struct http_file *ret_file)
 {
+    struct key key = { .root_fd = root_fd, .path = path };
     struct http_cached_file *old = NULL;
-    uint64_t hash = 0;
     bool is_fresh = false;
 
     if (cache->files_max > 0) {
-        hash = hash_of(path);
-        old = look_up(cache, path, hash, now_ms, &is_fresh);
+        key.hash = hash_of(path);
+        old = look_up(cache, &key, now_ms, &is_fresh);
     }
     if (!is_fresh)
-        return open_anew(cache, path, hash, now_ms, old, ret_file);
+        return open_anew(cache, &key, now_ms, old, ret_file);
     *ret_file = lend(old);
     return 0;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int64_t valid_ms)
+struct http_file_cache *http_file_cache_new(uint32_t files_max, int64_t valid_ms,
+                                            const struct http_types *types)
 {
     struct http_file_cache *cache = calloc(1, sizeof(*cache));
     size_t buckets_count = 1;
@@ -377,7 +389,7 @@ struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int
         return NULL;
     while (buckets_count < files_max)
         buckets_count *= 2;
-    cache->root_fd = root_fd;
+    cache->types = types;
     cache->files_max = files_max;
     cache->valid_ms = valid_ms;
     cache->bucket_mask = buckets_count - 1;

@@ -16,6 +16,7 @@
 
 struct http_cached_file;
 struct http_file_cache;
+struct http_types;
 
 /* A regular file, open for reading; what it points to lives as long as its reference. */
 struct http_file {
@@ -30,22 +31,25 @@ struct http_file {
  * At most `files_max` files stay open; 0: none. A file is used without a look at its path for less
  * than `valid_ms` after the last one.
  *
- * Owner:  the caller; `root_fd` is borrowed until http_file_cache_free().
+ * Owner:  the caller; `types` is borrowed as long as any of the files is open.
  * Errors: NULL when memory is short.
  */
-struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int64_t valid_ms);
+struct http_file_cache *http_file_cache_new(uint32_t files_max, int64_t valid_ms,
+                                            const struct http_types *types);
 /* Files that are being sent stay open until they are released. Does nothing with NULL. */
 void http_file_cache_free(struct http_file_cache *cache);
 
 /*
- * Finds or opens the file. `path` is followed by a NUL; `now_ms` is a recent pl_conn_now_ms().
+ * Finds or opens the file below a root. `path` is followed by a NUL; `now_ms` is a recent
+ * pl_conn_now_ms().
  *
  * Owner:  the caller, of *ret_file, until http_file_close() or http_cached_file_release().
  * Thread: any.
  * Errors: those of openat2(2); -ENOENT for what is no regular file; -ENOMEM.
  */
-PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, struct pl_view path,
-                                       int64_t now_ms, struct http_file *ret_file);
+PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, int root_fd,
+                                       struct pl_view path, int64_t now_ms,
+                                       struct http_file *ret_file);
 
 /* Thread: any. */
 void http_file_close(struct http_file *file);

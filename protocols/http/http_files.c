@@ -15,45 +15,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const struct {
-    const char *ending;
-    const char *type;
-} types[] = {
-    { "html", "text/html; charset=utf-8" },
-    { "htm", "text/html; charset=utf-8" },
-    { "css", "text/css; charset=utf-8" },
-    { "js", "text/javascript; charset=utf-8" },
-    { "mjs", "text/javascript; charset=utf-8" },
-    { "json", "application/json" },
-    { "txt", "text/plain; charset=utf-8" },
-    { "md", "text/markdown; charset=utf-8" },
-    { "xml", "application/xml" },
-    { "svg", "image/svg+xml" },
-    { "png", "image/png" },
-    { "jpg", "image/jpeg" },
-    { "jpeg", "image/jpeg" },
-    { "gif", "image/gif" },
-    { "webp", "image/webp" },
-    { "ico", "image/x-icon" },
-    { "pdf", "application/pdf" },
-    { "wasm", "application/wasm" },
-    { "woff2", "font/woff2" },
-    { "mp4", "video/mp4" },
-    { "gz", "application/gzip" },
-    { "zip", "application/zip" },
-};
-
-const char *http_file_type(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    if (dot != NULL && strchr(dot, '/') == NULL)
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-            if (strcmp(dot + 1, types[i].ending) == 0)
-                return types[i].type;
-    return "application/octet-stream";
-}
-
 /* EAGAIN is a rename that met the look-up, soon over, or another's lease, which is not. */
 #define OPEN_TRIES 16
 
@@ -132,7 +93,7 @@ void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
         length += sizeof(index) - 1;
     }
     name[length] = '\0';
-    err = http_file_cache_open(exchange->service->files,
+    err = http_file_cache_open(exchange->service->files, exchange->service->root_fd,
                                (struct pl_view){ .bytes = name, .length = length },
                                pl_conn_now_ms(exchange->conn), &file);
     if (err < 0)

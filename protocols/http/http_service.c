@@ -4,6 +4,7 @@
 #include "http_file_cache.h"
 #include "http_parse.h"
 #include "http_service.h"
+#include "http_types.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -136,12 +137,17 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
 static int open_files(struct http_service *service, const struct http_settings *settings,
                       struct pl_error *error)
 {
+    int err;
+
     service->ranges_max = settings->ranges_max;
     service->root_fd = http_open_root(settings->root, error);
     if (service->root_fd < 0)
         return service->root_fd;
-    service->files = http_file_cache_new(service->root_fd, settings->open_files_max,
-                                         settings->open_files_valid_us / 1000);
+    err = http_types_new(settings->mime_types, &service->types, error);
+    if (err < 0)
+        return err;
+    service->files = http_file_cache_new(settings->open_files_max,
+                                         settings->open_files_valid_us / 1000, service->types);
     if (service->files == NULL)
         return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory for open files");
     return 0;
@@ -152,6 +158,7 @@ void http_service_close(void *data)
     struct http_service *service = data;
 
     http_file_cache_free(service->files);
+    http_types_free(service->types);
     if (service->root_fd >= 0)
         (void)close(service->root_fd);
     for (size_t i = 0; i < service->routes_count; i++)

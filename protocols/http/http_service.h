@@ -8,6 +8,7 @@
 
 struct http_settings {
     char *root;
+    char *mime_types;
     uint32_t open_files_max;
     int64_t open_files_valid_us;
     uint32_t ranges_max;
@@ -47,6 +48,7 @@ struct http_service {
     struct http_route routes[PL_ROUTES_MAX];
     size_t routes_count;
     int root_fd;                   /* owned; -1 without a root */
+    struct http_types *types;      /* owned; NULL without a root */
     struct http_file_cache *files; /* owned; NULL without a root */
     uint32_t ranges_max;           /* at most HTTP_RANGES_MAX */
     size_t head_bytes_max;
@@ -86,9 +88,6 @@ int http_open_root(const char *path, struct pl_error *error);
 
 /* A descriptor of what `path` leads to below the root, or a negative errno value. Thread: any. */
 int http_open_beneath(int root_fd, const char *path);
-
-/* The Content-Type that the path's ending stands for; constant. */
-const char *http_file_type(const char *path);
 
 /* Answers GET and HEAD with a regular file below the root. `path` is decoded. */
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path);

@@ -46,6 +46,11 @@ const struct pl_setting http_settings_table[] = {
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct http_settings, root),
       .help = "A directory whose files are served." },
+    { .name = "mime_types",
+      .type = PL_SETTING_PATH,
+      .offset = offsetof(struct http_settings, mime_types),
+      .help = "The Content-Type of each ending of a name; absent: /etc/mime.types, if it is there. "
+              "What it does not name comes from a small table in the program." },
     { .name = "open_files",
       .type = PL_SETTING_COUNT,
       .offset = offsetof(struct http_settings, open_files_max),
