@@ -124,7 +124,7 @@ static void reply_without_route(struct pl_http_exchange *exchange, struct pl_vie
         reply_fixed(exchange, &(struct http_reply_settings){ .status = 204 });
     else if (match == HTTP_MATCH_OTHER_METHOD)
         reply_not_allowed(exchange, allow);
-    else if (exchange->service->root_fd < 0)
+    else if (http_find_root(exchange->service, path) == NULL)
         http_reply_status(exchange, 404);
     else if (!is_get_or_head(exchange))
         reply_not_allowed(exchange, "GET, HEAD");

@@ -253,8 +253,9 @@ static char *put_two(char *at, int number)
 
 void http_date_format(int64_t seconds, char *bytes)
 {
-    int64_t day = floor_days(seconds);
-    int second = (int)(seconds - day * DAY_S);
+    const int64_t first_s = -62167219200, last_s = 253402300799;
+    int64_t day = floor_days(seconds < first_s ? first_s : seconds > last_s ? last_s : seconds);
+    int second = (int)(((seconds % DAY_S) + DAY_S) % DAY_S);
     char *at = put(bytes, days[weekday_of(day)], 3);
     struct reader date;
 

@@ -18,7 +18,8 @@
  */
 bool http_date_parse(struct pl_view text, int64_t now_s, int64_t *ret_s);
 
-/* Writes an IMF-fixdate without a NUL; `seconds` of the years 0 to 9999. */
+/* Writes an IMF-fixdate without a NUL; what lies outside the years 0 to 9999 has their first or
+ * last day. */
 void http_date_format(int64_t seconds, char *bytes);
 
 #endif

@@ -231,17 +231,19 @@ static bool make_room(struct http_file_cache *cache)
 static int open_regular(struct http_file_cache *cache, const struct key *key,
                         struct stat *ret_status)
 {
-    int fd = http_open_beneath(key->root_fd, key->path.bytes);
+    int fd;
+
+    ret_status->st_mode = 0;
+    fd = http_open_beneath(key->root_fd, key->path.bytes);
 
     while ((fd == -EMFILE || fd == -ENFILE) && make_room(cache))
         fd = http_open_beneath(key->root_fd, key->path.bytes);
     if (fd < 0)
         return fd;
-    if (fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode)) {
-        (void)close(fd);
-        return -ENOENT;
-    }
-    return fd;
+    if (fstat(fd, ret_status) == 0 && S_ISREG(ret_status->st_mode))
+        return fd;
+    (void)close(fd);
+    return S_ISDIR(ret_status->st_mode) ? -EISDIR : -ENOENT;
 }
 
 /* Takes over the descriptor when it succeeds. The caller's own reference is counted. */

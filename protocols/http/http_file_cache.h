@@ -45,7 +45,8 @@ void http_file_cache_free(struct http_file_cache *cache);
  *
  * Owner:  the caller, of *ret_file, until http_file_close() or http_cached_file_release().
  * Thread: any.
- * Errors: those of openat2(2); -ENOENT for what is no regular file; -ENOMEM.
+ * Errors: those of openat2(2); -EISDIR for a directory, -ENOENT for what else is no
+ *         regular file; -ENOMEM.
  */
 PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, int root_fd,
                                        struct pl_view path, int64_t now_ms,

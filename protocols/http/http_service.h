@@ -8,6 +8,10 @@
 
 struct http_settings {
     char *root;
+    struct pl_setting_list mounts; /* of struct http_mount_settings */
+    char *index;
+    bool has_listing;
+    int dot_files; /* enum http_dot_files */
     char *mime_types;
     uint32_t open_files_max;
     int64_t open_files_valid_us;
@@ -16,6 +20,13 @@ struct http_settings {
     uint64_t target_bytes_max;
     struct pl_setting_list routes; /* of struct http_route_settings */
 };
+
+struct http_mount_settings {
+    char *path;
+    char *root;
+};
+
+enum http_dot_files { HTTP_DOT_FILES_REFUSE, HTTP_DOT_FILES_SERVE };
 
 struct http_reply_settings {
     uint32_t status;
@@ -44,13 +55,28 @@ struct http_route {
     struct pl_handler_note note;
 };
 
+/* A directory whose files stand below a path. */
+struct http_root {
+    struct pl_view prefix; /* borrowed; without a slash at its end, so that of "/" is empty */
+    int fd;                /* owned */
+};
+
+/* Directories of one service: they are walked for each file. */
+#define HTTP_ROOTS_MAX 16
+
+#define HTTP_INDEX_BYTES_MAX 255
+
 struct http_service {
     struct http_route routes[PL_ROUTES_MAX];
     size_t routes_count;
-    int root_fd;                   /* owned; -1 without a root */
+    struct http_root roots[HTTP_ROOTS_MAX]; /* the longest prefix first */
+    size_t roots_count;
     struct http_types *types;      /* owned; NULL without a root */
     struct http_file_cache *files; /* owned; NULL without a root */
-    uint32_t ranges_max;           /* at most HTTP_RANGES_MAX */
+    struct pl_view index;          /* borrowed; with a NUL behind it */
+    bool has_listing;
+    bool serves_dot_files;
+    uint32_t ranges_max; /* at most HTTP_RANGES_MAX */
     size_t head_bytes_max;
     size_t target_bytes_max;
 };
@@ -84,12 +110,19 @@ long http_decode_path(struct pl_view path, char *decoded, size_t size);
 
 /* ---- http_files.c ---------------------------------------------------------------------------- */
 
-int http_open_root(const char *path, struct pl_error *error);
+/* `key`: the setting that names the path. Thread: setup. */
+int http_open_root(const char *key, const char *path, struct pl_error *error);
+
+/* Whose prefix is the longest, or NULL. `path` is decoded. */
+const struct http_root *http_find_root(const struct http_service *service, struct pl_view path);
 
 /* A descriptor of what `path` leads to below the root, or a negative errno value. Thread: any. */
 int http_open_beneath(int root_fd, const char *path);
 
-/* Answers GET and HEAD with a regular file below the root. `path` is decoded. */
+/* How a request for a file that could not be opened is answered. */
+int http_status_of_errno(int err);
+
+/* Answers GET and HEAD with what stands below a root. `path` is decoded. */
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path);
 
 #endif

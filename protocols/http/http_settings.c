@@ -41,11 +41,49 @@ static const struct pl_setting route_table[] = {
     { .name = NULL },
 };
 
+static const struct pl_setting mount_table[] = {
+    { .name = "path",
+      .type = PL_SETTING_TEXT,
+      .offset = offsetof(struct http_mount_settings, path),
+      .help = "Where its files stand; the longest path that a request's begins with wins, at the "
+              "end of a segment." },
+    { .name = "root",
+      .type = PL_SETTING_PATH,
+      .offset = offsetof(struct http_mount_settings, root),
+      .help = "The directory." },
+    { .name = NULL },
+};
+
+static const char *const dot_files_words[] = { "refuse", "serve", NULL };
+
 const struct pl_setting http_settings_table[] = {
     { .name = "root",
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct http_settings, root),
       .help = "A directory whose files are served." },
+    { .name = "mounts",
+      .type = PL_SETTING_LIST,
+      .offset = offsetof(struct http_settings, mounts),
+      .rows = mount_table,
+      .item_bytes = sizeof(struct http_mount_settings),
+      .help = "More directories, each below a path of its own; root is the one below \"/\"." },
+    { .name = "index",
+      .type = PL_SETTING_TEXT,
+      .offset = offsetof(struct http_settings, index),
+      .by_default = "index.html",
+      .help = "The file that answers for its directory." },
+    { .name = "listing",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_listing),
+      .by_default = "false",
+      .help = "A directory without an index is answered with a page of its names, or with 404." },
+    { .name = "dot_files",
+      .type = PL_SETTING_WORD,
+      .offset = offsetof(struct http_settings, dot_files),
+      .by_default = "refuse",
+      .words = dot_files_words,
+      .help = "Files and directories whose names begin with a dot; refused ones are answered with "
+              "404. /.well-known is served in any case." },
     { .name = "mime_types",
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct http_settings, mime_types),

@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -350,6 +353,308 @@ static void more_ranges_than_allowed_get_the_whole(void **state)
     web_stop();
 }
 
+/* ---- directories, mounts, and what is not served ----------------------------------------------
+ */
+
+static void directory_without_its_slash_is_redirected(void **state)
+{
+    static const struct {
+        const char *path, *location;
+    } rows[] = {
+        { "/dir", "/dir/" },
+        { "/dir?a=b&c", "/dir/?a=b&c" },
+        { "/a%20b%3cc", "/a%20b%3Cc/" },
+        { "//dir", "/dir/" }, /* as a reference //dir/ would be another host */
+        { "///dir", "/dir/" },
+        { "/%2fdir", "/dir/" },
+        { "/dir/sub", "/dir/sub/" },
+        { "/dir/../dir", "/dir/../dir/" },
+    };
+    struct reply reply;
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("dir");
+    make_folder("dir/sub");
+    make_folder("a b<c");
+    start(NULL);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char location[256];
+
+        ask(fd, i % 2 == 0 ? "GET" : "HEAD", rows[i].path, "", &reply);
+        if (reply.status != 301)
+            fail_msg("%s: %d", rows[i].path, reply.status);
+        copy_value(&reply, "Location", location, sizeof(location));
+        assert_string_equal(location, rows[i].location);
+    }
+    ask(fd, "GET", "/dir/", "", &reply);
+    assert_int_equal(reply.status, 404);
+    ask(fd, "POST", "/dir", "", &reply);
+    assert_int_equal(reply.status, 405);
+    client_close(fd);
+    web_stop();
+}
+
+static void location_that_is_too_long_is_refused(void **state)
+{
+    char path[1400];
+    struct reply reply;
+    size_t used = 0;
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("d");
+    start(NULL);
+    while (used + 8 < sizeof(path))
+        used += (size_t)snprintf(path + used, sizeof(path) - used, "/d/..");
+    snprintf(path + used, sizeof(path) - used, "/d");
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", path, "", &reply);
+    assert_int_equal(reply.status, 414);
+    client_close(fd);
+    web_stop();
+}
+
+static void index_has_the_name_that_is_set(void **state)
+{
+    static const char *const sets[] = { "services.0.http.index=start.txt", NULL };
+    int fd;
+
+    (void)state;
+    prepare();
+    put_text("start.txt", "start\n");
+    put_text("index.html", "index\n");
+    start(sets);
+    fd = client_connect(web.rig.port);
+    web_get(fd, "/", 200, "start\n");
+    client_close(fd);
+    web_stop();
+}
+
+static void listing_names_what_is_there(void **state)
+{
+    static const char *const sets[] = { "services.0.http.listing=true", NULL };
+    const char *first, *second, *third;
+    struct reply reply;
+    char path[256];
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("dir");
+    make_folder("dir/z");
+    make_folder("empty");
+    put_text("dir/<b>&\".txt", "1234\n");
+    put_text("dir/a:b", "");
+    put_text("dir/.hidden", "");
+    set_time("dir/a:b", 784111777);
+    in_root(path, sizeof(path), "dir/fifo");
+    assert_int_equal(mkfifo(path, 0644), 0);
+    in_root(path, sizeof(path), "dir/link");
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    start(sets);
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", "/dir/", "", &reply);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply_has(&reply, "Content-Type: text/html; charset=utf-8\r\n"));
+    assert_true(reply_has(&reply, "Content-Security-Policy: default-src 'none'"));
+    reply.body[reply.length] = '\0';
+    first = strstr(reply.body, "<a href=\"./z/\">z/</a>");
+    second = strstr(reply.body, "<a href=\"./%3Cb%3E%26%22.txt\">&lt;b&gt;&amp;&quot;.txt</a>");
+    third = strstr(reply.body, "<a href=\"./a:b\">a:b</a><span>0 B</span>"
+                               "<span>06 Nov 1994 08:49</span>");
+    assert_true(first != NULL && second > first && third > second);
+    assert_non_null(strstr(reply.body, "<a href=\"../\">"));
+    assert_non_null(strstr(reply.body, "name=\"viewport\""));
+    assert_non_null(strstr(reply.body, "<span>5 B</span>"));
+    assert_non_null(strstr(reply.body, ">link</a><span>"));
+    assert_null(strstr(reply.body, "hidden"));
+    assert_null(strstr(reply.body, "fifo"));
+    assert_null(strstr(reply.body, "src="));
+    ask(fd, "GET", "/", "", &reply);
+    reply.body[reply.length] = '\0';
+    assert_null(strstr(reply.body, "../"));
+    ask(fd, "HEAD", "/empty/", "", &reply);
+    assert_int_equal(reply.status, 200);
+    ask(fd, "GET", "/missing/", "", &reply);
+    assert_int_equal(reply.status, 404);
+    ask(fd, "GET", "/text.txt/", "", &reply);
+    assert_int_equal(reply.status, 404);
+    client_close(fd);
+    web_stop();
+}
+
+static void listing_is_bounded(void **state)
+{
+    static const char *const sets[] = { "services.0.http.listing=true", NULL };
+    struct reply reply;
+    char name[300];
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("many");
+    for (int i = 0; i < 1100; i++) {
+        snprintf(name, sizeof(name), "many/%04d%0*d", i, i % 200 + 1, 0);
+        put_text(name, "");
+    }
+    start(sets);
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", "/many/", "", &reply);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply.length < 256 * 1024);
+    reply.body[reply.length] = '\0';
+    assert_non_null(strstr(reply.body, "There are more."));
+    client_close(fd);
+    web_stop();
+}
+
+static void mounts_stand_beside_the_root(void **state)
+{
+    static const struct {
+        const char *path;
+        int status;
+        const char *body;
+    } rows[] = {
+        { "/text.txt", 200, "0123456789abcdefghij\n" },
+        { "/static/name", 200, "short\n" },
+        { "/static/", 404, NULL },
+        { "/static", 301, NULL },
+        { "/static/deep/name", 200, "long\n" },
+        { "/static//deep/name", 404, NULL },
+        { "/static/deeper", 200, "deeper\n" },
+        { "/statics", 404, NULL },
+        { "/static/../text.txt", 404, NULL },
+        { "/static/deep/../name", 404, NULL },
+        { "/static%2fname", 200, "short\n" },
+    };
+    char folder[64], mounts[512];
+    const char *const sets[] = { mounts, NULL };
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("../one");
+    make_folder("../two");
+    put_text("../one/name", "short\n");
+    put_text("../one/deeper", "deeper\n");
+    put_text("../two/name", "long\n");
+    snprintf(folder, sizeof(folder), "%s", server_rig_folder(&web.rig));
+    snprintf(mounts, sizeof(mounts),
+             "services.0.http.mounts=[{path: /static/, root: %s/one}, "
+             "{path: /static/deep, root: %s/two}]",
+             folder, folder);
+    start(sets);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        web_get(fd, rows[i].path, rows[i].status, rows[i].body);
+    client_close(fd);
+    web_stop();
+}
+
+static void make_socket(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(strlen(path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+}
+
+static void what_is_no_file_below_the_root_is_not_served(void **state)
+{
+    static const struct {
+        const char *path;
+        int status;
+    } rows[] = {
+        { "/fifo", 404 },
+        { "/socket", 404 },
+        { "/device", 404 },
+        { "/out", 404 },
+        { "/out/secret.txt", 404 },
+        { "/file-out", 404 },
+        { "/loop", 404 },
+        { "/../secret.txt", 404 },
+        { "/dir/../../secret.txt", 404 },
+        { "/%2e%2e/secret.txt", 404 },
+        { "/%2E./secret.txt", 404 },
+        { "/..%2fsecret.txt", 404 },
+        { "/..%5csecret.txt", 404 },
+        { "/%252e%252e/secret.txt", 404 },
+        { "/%c0%ae%c0%ae/secret.txt", 404 },
+        { "/%u002e%u002e/secret.txt", 400 },
+        { "/..;/secret.txt", 404 },
+        { "/text.txt%00", 400 },
+        { "/text.txt%00.html", 400 },
+        { "/%00", 400 },
+        { "/.hidden", 404 },
+        { "/dir/.hidden", 404 },
+        { "/%2ehidden", 404 },
+        { "//.hidden", 404 },
+        { "/.git/config", 404 },
+        { "/.git", 404 },
+        { "/.well-known/.hidden", 404 },
+        { "/dir/.well-known/text", 404 },
+        { "/.well-known/text", 200 },
+        { "/dir/...", 404 },
+        { "/./text.txt", 200 },
+        { "/dir/../text.txt", 200 },
+    };
+    static const char *const serving[] = { "services.0.http.dot_files=serve", NULL };
+    static const char *const hidden[] = { "/.hidden", "/dir/.hidden", "/.git/config", "/dir/..." };
+    char path[256];
+    struct reply reply;
+    int fd;
+
+    (void)state;
+    for (int serves = 0; serves < 2; serves++) {
+        prepare();
+        put_text("../secret.txt", "secret\n");
+        make_folder("dir");
+        make_folder(".git");
+        make_folder(".well-known");
+        make_folder("dir/.well-known");
+        put_text(".hidden", "hidden\n");
+        put_text("dir/.hidden", "hidden\n");
+        put_text("dir/...", "hidden\n");
+        put_text(".git/config", "hidden\n");
+        put_text(".well-known/text", "known\n");
+        put_text(".well-known/.hidden", "hidden\n");
+        put_text("dir/.well-known/text", "hidden\n");
+        in_root(path, sizeof(path), "fifo");
+        assert_int_equal(mkfifo(path, 0644), 0);
+        in_root(path, sizeof(path), "socket");
+        make_socket(path);
+        in_root(path, sizeof(path), "device");
+        if (mknod(path, S_IFCHR | 0644, makedev(1, 3)) < 0)
+            assert_int_equal(symlink("/dev/null", path), 0);
+        in_root(path, sizeof(path), "out");
+        assert_int_equal(symlink("..", path), 0);
+        in_root(path, sizeof(path), "file-out");
+        assert_int_equal(symlink("../secret.txt", path), 0);
+        in_root(path, sizeof(path), "loop");
+        assert_int_equal(symlink("loop", path), 0);
+        start(serves ? serving : NULL);
+        for (size_t i = 0; !serves && i < sizeof(rows) / sizeof(rows[0]); i++) {
+            fd = client_connect(web.rig.port);
+            ask(fd, "GET", rows[i].path, "", &reply);
+            if (reply.status != rows[i].status)
+                fail_msg("%s: %d instead of %d", rows[i].path, reply.status, rows[i].status);
+            client_close(fd);
+        }
+        fd = client_connect(web.rig.port);
+        for (size_t i = 0; serves && i < sizeof(hidden) / sizeof(hidden[0]); i++)
+            web_get(fd, hidden[i], 200, "hidden\n");
+        client_close(fd);
+        web_stop();
+    }
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(validators_answer_conditions),
     cmocka_unit_test(time_to_come_is_not_said),
@@ -358,6 +663,13 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(ranges_leave_as_parts),
     cmocka_unit_test(large_parts_arrive_byte_for_byte),
     cmocka_unit_test(more_ranges_than_allowed_get_the_whole),
+    cmocka_unit_test(directory_without_its_slash_is_redirected),
+    cmocka_unit_test(location_that_is_too_long_is_refused),
+    cmocka_unit_test(index_has_the_name_that_is_set),
+    cmocka_unit_test(listing_names_what_is_there),
+    cmocka_unit_test(listing_is_bounded),
+    cmocka_unit_test(mounts_stand_beside_the_root),
+    cmocka_unit_test(what_is_no_file_below_the_root_is_not_served),
 };
 
 const struct case_group web_static = CASE_GROUP(cases);

@@ -118,6 +118,10 @@ static void date_is_written_as_imf_fixdate(void **state)
     (void)state;
     http_date_format(784111777, text);
     assert_memory_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT", sizeof(text));
+    http_date_format(INT64_MAX, text);
+    assert_memory_equal(text, "Fri, 31 Dec 9999", 16);
+    http_date_format(INT64_MIN, text);
+    assert_memory_equal(text, "Sat, 01 Jan 0000", 16);
     http_date_format(1709208000, text);
     assert_memory_equal(text, "Thu, 29 Feb 2024 12:00:00 GMT", sizeof(text));
 }
