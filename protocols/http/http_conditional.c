@@ -49,7 +49,7 @@ static int64_t clamp_time(int64_t seconds)
 }
 
 void http_validators_init(struct http_validators *validators, const struct stat *status,
-                          int64_t now_s, const char *suffix, bool varies)
+                          int64_t now_s, const char *suffix)
 {
     char *at = PUT(validators->lines, "Last-Modified: ");
     char *etag;
@@ -63,8 +63,6 @@ void http_validators_init(struct http_validators *validators, const struct stat 
     at = put_etag(etag, status, suffix);
     validators->etag_length = (uint8_t)(at - etag);
     at = PUT(at, "\r\n");
-    if (varies)
-        at = PUT(at, "Vary: Accept-Encoding\r\n");
     validators->lines_length = (uint8_t)(at - validators->lines);
 }
 

@@ -15,7 +15,7 @@
 /* Three numbers in hexadecimal, a suffix, and what stands around them. */
 #define HTTP_ETAG_BYTES_MAX 64
 
-/* Last-Modified, Accept-Ranges, ETag and Vary with their values. */
+/* Last-Modified, Accept-Ranges and ETag with their values. */
 #define HTTP_VALIDATOR_LINES_MAX 192
 
 /* Which representation of a file it is; written once, when the file is opened. */
@@ -33,11 +33,10 @@ struct http_validators {
 
 /*
  * The validators of a file: a strong ETag from inode, size and time of change in nanoseconds.
- * `suffix` tells another coding of the same file apart and is empty for the file itself; `varies`:
- * the reply depends on Accept-Encoding.
+ * `suffix` tells another coding of the same file apart and is empty for the file itself.
  */
 void http_validators_init(struct http_validators *validators, const struct stat *status,
-                          int64_t now_s, const char *suffix, bool varies);
+                          int64_t now_s, const char *suffix);
 
 static inline struct pl_view http_etag(const struct http_validators *validators)
 {

@@ -37,11 +37,17 @@
 struct http_cached_file {
     /* Any thread. Released by the last but one to let go, acquired by the last. */
     _Atomic uint32_t references;
+    /* Any thread, for itself alone: when a sibling was missing, and whether no other form can be
+     * made. */
+    _Atomic int64_t missing_ms[HTTP_SIBLINGS_MAX];
+    _Atomic bool cannot_be_made;
 
     /* Written before others see it. */
     int fd; /* owned */
     const char *type;
-    struct stat status; /* when it was opened */
+    bool varies;
+    off_t size;
+    struct stat status; /* when it was opened; of a form that was made, its source's */
     struct http_validators validators;
     uint64_t hash;
     int root_fd; /* tells equal paths below different roots apart */
@@ -57,6 +63,9 @@ struct http_cached_file {
 };
 
 #define NOT_LINKED UINT32_MAX
+
+/* Longer ago than any time a file is fresh. */
+#define NEVER_MS (INT64_MIN / 2)
 
 struct http_file_cache {
     const struct http_types *types; /* borrowed */
@@ -105,8 +114,9 @@ void http_file_close(struct http_file *file)
 static struct http_file lend(struct http_cached_file *file)
 {
     return (struct http_file){ .fd = file->fd,
-                               .size = file->status.st_size,
+                               .size = file->size,
                                .type = file->type,
+                               .varies = file->varies,
                                .validators = &file->validators,
                                .cached = file };
 }
@@ -257,8 +267,13 @@ static struct http_cached_file *new_file(const struct http_file_cache *cache, co
     atomic_init(&file->references, 1);
     file->fd = fd;
     file->type = http_types_find(cache->types, key->path.bytes);
+    file->varies = http_type_is_compressible(file->type);
+    file->size = status->st_size;
     file->status = *status;
-    http_validators_init(&file->validators, status, time(NULL), "", false);
+    http_validators_init(&file->validators, status, time(NULL), "");
+    for (size_t i = 0; i < HTTP_SIBLINGS_MAX; i++)
+        atomic_init(&file->missing_ms[i], NEVER_MS);
+    atomic_init(&file->cannot_be_made, false);
     file->hash = key->hash;
     file->root_fd = key->root_fd;
     file->path_length = key->path.length;
@@ -377,6 +392,76 @@ int http_file_cache_open(struct http_file_cache *cache, int root_fd, struct pl_v
         return open_anew(cache, &key, now_ms, old, ret_file);
     *ret_file = lend(old);
     return 0;
+}
+
+/* ---- other forms ---------------------------------------------------------------------------- */
+
+/* Behind the path, where no path has a byte: the made form is another file of the table. */
+#define MADE_MARK "\0made"
+
+static int make_form(struct http_file_cache *cache, const struct key *key, int64_t now_ms,
+                     struct http_cached_file *source, http_file_maker *make, void *context,
+                     struct http_file *ret_file)
+{
+    struct http_cached_file *file;
+    off_t size;
+    int fd = make(source->fd, context, &size);
+
+    /* What was short of memory or descriptors may be made another time. */
+    if (fd == -ERANGE)
+        atomic_store_explicit(&source->cannot_be_made, true, memory_order_relaxed);
+    if (fd < 0)
+        return fd;
+    file = new_file(cache, key, fd, &source->status, now_ms);
+    if (file == NULL) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    file->size = size;
+    http_validators_init(&file->validators, &source->status, time(NULL), "-gz");
+    add(cache, file, key, now_ms);
+    *ret_file = lend(file);
+    return 0;
+}
+
+int http_file_cache_open_made(struct http_file_cache *cache, int root_fd, struct pl_view path,
+                              int64_t now_ms, const struct http_file *source, http_file_maker *make,
+                              void *context, struct http_file *ret_file)
+{
+    char bytes[4096 + 512];
+    struct key key = { .root_fd = root_fd, .path = { .bytes = bytes } };
+    struct http_cached_file *made;
+    bool is_fresh;
+
+    if (cache->files_max == 0 || path.length + sizeof(MADE_MARK) > sizeof(bytes) ||
+        atomic_load_explicit(&source->cached->cannot_be_made, memory_order_relaxed))
+        return -ENOENT;
+    memcpy(bytes, path.bytes, path.length);
+    memcpy(bytes + path.length, MADE_MARK, sizeof(MADE_MARK));
+    key.path.length = path.length + sizeof(MADE_MARK) - 1;
+    key.hash = hash_of(key.path);
+    made = look_up(cache, &key, now_ms, &is_fresh);
+    if (made != NULL && is_unchanged(&made->status, &source->cached->status)) {
+        *ret_file = lend(made);
+        return 0;
+    }
+    if (made != NULL)
+        http_cached_file_release(made);
+    return make_form(cache, &key, now_ms, source->cached, make, context, ret_file);
+}
+
+bool http_file_lacks_sibling(const struct http_file_cache *cache, const struct http_file *file,
+                             uint32_t sibling, int64_t now_ms)
+{
+    int64_t missing_ms =
+        atomic_load_explicit(&file->cached->missing_ms[sibling], memory_order_relaxed);
+
+    return now_ms - missing_ms < cache->valid_ms;
+}
+
+void http_file_note_no_sibling(const struct http_file *file, uint32_t sibling, int64_t now_ms)
+{
+    atomic_store_explicit(&file->cached->missing_ms[sibling], now_ms, memory_order_relaxed);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

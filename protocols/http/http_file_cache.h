@@ -11,6 +11,7 @@
 #include <paceline/attributes.h>
 #include <paceline/view.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,7 +23,9 @@ struct http_types;
 struct http_file {
     int fd; /* lent by `cached` */
     off_t size;
-    const char *type; /* its Content-Type */
+    const char *type;   /* its Content-Type */
+    const char *coding; /* its Content-Encoding; NULL: none */
+    bool varies;        /* with Accept-Encoding: it is worth being compressed */
     const struct http_validators *validators;
     struct http_cached_file *cached; /* one reference of it is owned */
 };
@@ -51,6 +54,28 @@ void http_file_cache_free(struct http_file_cache *cache);
 PL_MUST_CHECK int http_file_cache_open(struct http_file_cache *cache, int root_fd,
                                        struct pl_view path, int64_t now_ms,
                                        struct http_file *ret_file);
+
+/* Makes another form of the file's bytes: returns a descriptor, or a negative errno value; -ERANGE
+ * is for ever. */
+typedef int http_file_maker(int fd, void *context, off_t *ret_size);
+/*
+ * Finds or makes a form of `source`, which was opened by that path; it is kept beside it until the
+ * source changes.
+ *
+ * Errors: the maker's; -ENOENT when it was -ERANGE before, and when files are not kept.
+ * Thread: any.
+ */
+PL_MUST_CHECK int http_file_cache_open_made(struct http_file_cache *cache, int root_fd,
+                                            struct pl_view path, int64_t now_ms,
+                                            const struct http_file *source, http_file_maker *make,
+                                            void *context, struct http_file *ret_file);
+
+/* Files beside it that were looked for in vain, by number: not again for `valid_ms`. Thread: any.
+ */
+#define HTTP_SIBLINGS_MAX 2
+bool http_file_lacks_sibling(const struct http_file_cache *cache, const struct http_file *file,
+                             uint32_t sibling, int64_t now_ms);
+void http_file_note_no_sibling(const struct http_file *file, uint32_t sibling, int64_t now_ms);
 
 /* Thread: any. */
 void http_file_close(struct http_file *file);

@@ -41,14 +41,39 @@ static void bound_modified(struct pl_http_exchange *exchange,
         memcpy(modified, date.bytes, date.length);
 }
 
-static void add_validators(struct pl_http_exchange *exchange,
-                           const struct http_validators *validators)
+#define ADD_LINE(exchange, line) add_lines((exchange), line "\r\n", sizeof(line) + 1)
+
+/* What the ETag is and what it hangs on: a cache needs no more (RFC 9110, 15.4.5). */
+static void add_etag(struct pl_http_exchange *exchange, const struct http_file *file)
 {
+    const struct http_validators *validators = file->validators;
+
+    add_lines(exchange, validators->lines + validators->etag_line,
+              (size_t)(validators->lines_length - validators->etag_line));
+    if (file->varies)
+        ADD_LINE(exchange, "Vary: Accept-Encoding");
+}
+
+static void add_coding(struct pl_http_exchange *exchange, const struct http_file *file)
+{
+    if (file->coding == NULL)
+        return;
+    if (strcmp(file->coding, "br") == 0)
+        ADD_LINE(exchange, "Content-Encoding: br");
+    else
+        ADD_LINE(exchange, "Content-Encoding: gzip");
+}
+
+static void add_validators(struct pl_http_exchange *exchange, const struct http_file *file)
+{
+    const struct http_validators *validators = file->validators;
     char *lines = exchange->extra + exchange->extra_bytes;
 
     add_lines(exchange, validators->lines, validators->lines_length);
     if (validators->is_of_now)
         bound_modified(exchange, validators, lines + HTTP_MODIFIED_AT);
+    if (file->varies)
+        ADD_LINE(exchange, "Vary: Accept-Encoding");
 }
 
 /* ---- whole ---------------------------------------------------------------------------------- */
@@ -72,7 +97,8 @@ static void reply_whole(struct pl_http_exchange *exchange, struct http_file *fil
     struct pl_output_mark mark = pl_output_mark(exchange->output);
 
     exchange->status = 200;
-    add_validators(exchange, file->validators);
+    add_validators(exchange, file);
+    add_coding(exchange, file);
     if (http_begin_reply(exchange, exchange->conn, file->type, (uint64_t)file->size) < 0) {
         exchange->lacks_memory = true;
         http_file_close(file);
@@ -89,14 +115,14 @@ static void reply_whole(struct pl_http_exchange *exchange, struct http_file *fil
 /* ---- in part -------------------------------------------------------------------------------- */
 
 /* The client has what 200 said beside the validators when it sends If-Range (RFC 9110, 15.3.7). */
-static void add_validators_of_part(struct pl_http_exchange *exchange,
-                                   const struct http_validators *validators, uint32_t wishes)
+static void add_validators_of_part(struct pl_http_exchange *exchange, const struct http_file *file,
+                                   uint32_t wishes)
 {
     if (wishes & HTTP_WISH_IF_RANGE)
-        add_lines(exchange, validators->lines + validators->etag_line,
-                  (size_t)(validators->lines_length - validators->etag_line));
+        add_etag(exchange, file);
     else
-        add_validators(exchange, validators);
+        add_validators(exchange, file);
+    add_coding(exchange, file);
 }
 
 static void add_content_range(struct pl_http_exchange *exchange, const struct http_range *range,
@@ -120,7 +146,7 @@ static void reply_range(struct pl_http_exchange *exchange, struct http_file *fil
 
     exchange->status = 206;
     add_content_range(exchange, range, file->size);
-    add_validators_of_part(exchange, file->validators, wishes);
+    add_validators_of_part(exchange, file, wishes);
     if (http_begin_reply(exchange, exchange->conn, file->type, range->length) < 0) {
         exchange->lacks_memory = true;
         http_file_close(file);
@@ -204,7 +230,7 @@ static void reply_parts(struct pl_http_exchange *exchange, struct http_file *fil
 
     exchange->status = 206;
     snprintf(type, sizeof(type), "multipart/byteranges; boundary=%s", parts->boundary);
-    add_validators_of_part(exchange, file->validators, wishes);
+    add_validators_of_part(exchange, file, wishes);
     err = http_begin_reply(exchange, exchange->conn, type, parts_length(parts));
     if (err == 0)
         err = append_parts(exchange->output, parts);
@@ -263,11 +289,8 @@ static void reply_in_part(struct pl_http_exchange *exchange, struct http_file *f
 /* What 200 would say about caching, and no more (RFC 9110, 15.4.5). */
 static void reply_not_modified(struct pl_http_exchange *exchange, struct http_file *file)
 {
-    const struct http_validators *validators = file->validators;
-
     exchange->status = 304;
-    add_lines(exchange, validators->lines + validators->etag_line,
-              (size_t)(validators->lines_length - validators->etag_line));
+    add_etag(exchange, file);
     if (http_begin_reply(exchange, exchange->conn, NULL, 0) < 0)
         exchange->lacks_memory = true;
     http_file_close(file);
@@ -294,11 +317,9 @@ static void reply_as_wished(struct pl_http_exchange *exchange, struct http_file 
         reply_whole(exchange, file);
 }
 
-void http_reply_file(struct pl_http_exchange *exchange, struct http_file *file)
+void http_reply_file(struct pl_http_exchange *exchange, struct http_file *file, uint32_t wishes)
 {
-    uint32_t wishes = http_find_wishes(&exchange->head, exchange->message);
-
-    if (wishes == 0)
+    if ((wishes & ~(uint32_t)HTTP_WISH_ACCEPT_ENCODING) == 0)
         reply_whole(exchange, file);
     else
         reply_as_wished(exchange, file, wishes);

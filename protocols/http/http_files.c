@@ -8,6 +8,7 @@
 #include "http_file_cache.h"
 #include "http_file_reply.h"
 #include "http_listing.h"
+#include "http_variant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,6 +192,18 @@ static void reply_directory(struct pl_http_exchange *exchange, struct place *pla
         http_reply_status(exchange, 404);
 }
 
+/* A request that wishes nothing costs this look at the names of its fields. */
+static void reply_found(struct pl_http_exchange *exchange, const struct place *place, size_t length,
+                        struct http_file *file)
+{
+    uint32_t wishes = http_find_wishes(&exchange->head, exchange->message);
+
+    if (file->varies && (wishes & HTTP_WISH_ACCEPT_ENCODING) != 0)
+        http_choose_variant(exchange, place->root->fd,
+                            (struct pl_view){ .bytes = place->name, .length = length }, file);
+    http_reply_file(exchange, file, wishes);
+}
+
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
 {
     const struct http_service *service = exchange->service;
@@ -214,7 +227,7 @@ void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
                                      (struct pl_view){ .bytes = place.name, .length = length },
                                      pl_conn_now_ms(exchange->conn), &file);
     if (err == 0)
-        http_reply_file(exchange, &file);
+        reply_found(exchange, &place, length, &file);
     else if (err == -EISDIR && !place.is_directory)
         redirect_to_directory(exchange, path);
     else if ((err == -ENOENT || err == -EISDIR) && place.is_directory)

@@ -2,6 +2,7 @@
 /* Settings and the application's bindings → the routes and the root of a service. */
 #include "http_encode.h"
 #include "http_file_cache.h"
+#include "http_gzip.h"
 #include "http_parse.h"
 #include "http_service.h"
 #include "http_types.h"
@@ -197,6 +198,19 @@ static int set_index(struct http_service *service, const char *index, struct pl_
     return 0;
 }
 
+static int set_codings(struct http_service *service, const struct http_settings *settings,
+                       struct pl_error *error)
+{
+    if (settings->has_gzip && !http_gzip_is_built_in())
+        return pl_error_set(error, EX_CONFIG, -ENOTSUP, "http.gzip: this was built without zlib");
+    service->has_siblings = settings->has_siblings;
+    service->has_gzip = settings->has_gzip;
+    service->gzip_level = (int)settings->gzip_level;
+    service->gzip_bytes_min = settings->gzip_bytes_min;
+    service->gzip_bytes_max = settings->gzip_bytes_max;
+    return 0;
+}
+
 static int open_files(struct http_service *service, const struct http_settings *settings,
                       struct pl_error *error)
 {
@@ -210,6 +224,8 @@ static int open_files(struct http_service *service, const struct http_settings *
     service->has_listing = settings->has_listing;
     service->serves_dot_files = settings->dot_files == HTTP_DOT_FILES_SERVE;
     err = set_index(service, settings->index, error);
+    if (err == 0)
+        err = set_codings(service, settings, error);
     if (err == 0)
         err = http_types_new(settings->mime_types, &service->types, error);
     if (err < 0)

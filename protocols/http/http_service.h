@@ -16,6 +16,11 @@ struct http_settings {
     uint32_t open_files_max;
     int64_t open_files_valid_us;
     uint32_t ranges_max;
+    bool has_siblings;
+    bool has_gzip;
+    uint64_t gzip_bytes_min;
+    uint64_t gzip_bytes_max;
+    uint32_t gzip_level;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
     struct pl_setting_list routes; /* of struct http_route_settings */
@@ -76,7 +81,12 @@ struct http_service {
     struct pl_view index;          /* borrowed; with a NUL behind it */
     bool has_listing;
     bool serves_dot_files;
-    uint32_t ranges_max; /* at most HTTP_RANGES_MAX */
+    bool has_siblings;
+    bool has_gzip;
+    int gzip_level;
+    uint64_t gzip_bytes_min;
+    uint64_t gzip_bytes_max; /* at most HTTP_GZIP_BYTES_MAX */
+    uint32_t ranges_max;     /* at most HTTP_RANGES_MAX */
     size_t head_bytes_max;
     size_t target_bytes_max;
 };

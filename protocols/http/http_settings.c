@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys below `http:` of a service. */
+#include "http_gzip.h"
 #include "http_range.h"
 #include "http_service.h"
 
@@ -84,6 +85,38 @@ const struct pl_setting http_settings_table[] = {
       .words = dot_files_words,
       .help = "Files and directories whose names begin with a dot; refused ones are answered with "
               "404. /.well-known is served in any case." },
+    { .name = "precompressed",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_siblings),
+      .by_default = "true",
+      .help = "Files NAME.br and NAME.gz, not older than NAME, are served in its place to who "
+              "accepts them; of types that compressing makes smaller." },
+    { .name = "gzip",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_gzip),
+      .by_default = "false",
+      .help =
+          "Files of such types are compressed when they are asked for, once, and kept in memory "
+          "beside the open files; needs open_files." },
+    { .name = "gzip_min",
+      .type = PL_SETTING_BYTES,
+      .offset = offsetof(struct http_settings, gzip_bytes_min),
+      .by_default = "1KiB",
+      .max = HTTP_GZIP_BYTES_MAX,
+      .help = "Smaller files are not worth it." },
+    { .name = "gzip_max",
+      .type = PL_SETTING_BYTES,
+      .offset = offsetof(struct http_settings, gzip_bytes_max),
+      .by_default = "64KiB",
+      .max = HTTP_GZIP_BYTES_MAX,
+      .help = "Larger files would hold a thread for too long: compress them beforehand." },
+    { .name = "gzip_level",
+      .type = PL_SETTING_COUNT,
+      .offset = offsetof(struct http_settings, gzip_level),
+      .by_default = "5",
+      .min = 1,
+      .max = 9,
+      .help = "1 is the fastest, 9 the smallest." },
     { .name = "mime_types",
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct http_settings, mime_types),

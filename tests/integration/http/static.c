@@ -11,6 +11,9 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+#endif
 
 #define TEXT_TIME "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -655,6 +658,185 @@ static void what_is_no_file_below_the_root_is_not_served(void **state)
     }
 }
 
+/* ---- codings -------------------------------------------------------------------------------- */
+
+static void expect_coding(int fd, const char *path, const char *fields, const char *coding,
+                          const char *body)
+{
+    struct reply reply;
+    char value[64] = "";
+
+    ask(fd, "GET", path, fields, &reply);
+    assert_int_equal(reply.status, 200);
+    if (reply_has(&reply, "\r\nContent-Encoding: "))
+        copy_value(&reply, "Content-Encoding", value, sizeof(value));
+    if (strcmp(value, coding) != 0)
+        fail_msg("%s, %s: '%s' instead of '%s'", path, fields, value, coding);
+    if (body != NULL)
+        expect_body(&reply, body);
+}
+
+static void sibling_is_served_to_who_accepts_it(void **state)
+{
+    static const struct {
+        const char *fields, *coding, *body;
+    } rows[] = {
+        { "", "", "text\n" },
+        { "Accept-Encoding: identity\r\n", "", "text\n" },
+        { "Accept-Encoding: gzip\r\n", "gzip", "in gzip\n" },
+        { "Accept-Encoding: gzip, br\r\n", "br", "in brotli\n" },
+        { "Accept-Encoding: gzip, br;q=0.5\r\n", "gzip", "in gzip\n" },
+        { "Accept-Encoding: br, identity;q=0\r\n", "br", "in brotli\n" },
+        { "Accept-Encoding: gzip;q=0.5, identity\r\n", "", "text\n" },
+        { "Accept-Encoding: gzip;q=0\r\n", "", "text\n" },
+        { "Accept-Encoding: deflate, identity;q=0\r\n", "", "text\n" },
+        { "Accept-Encoding: *\r\n", "br", "in brotli\n" },
+        { "Accept-Encoding: gzip;;\r\n", "", "text\n" },
+    };
+    struct reply reply;
+    char etag[128], coded[128], fields[512];
+    int fd;
+
+    (void)state;
+    prepare();
+    put_text("a.txt", "text\n");
+    put_text("a.txt.br", "in brotli\n");
+    put_text("a.txt.gz", "in gzip\n");
+    put_text("old.txt", "text\n");
+    put_text("old.txt.gz", "of another\n");
+    set_time("old.txt.gz", 784111777);
+    put_text("a.png", "image\n");
+    put_text("a.png.gz", "in gzip\n");
+    start(NULL);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        expect_coding(fd, "/a.txt", rows[i].fields, rows[i].coding, rows[i].body);
+    expect_coding(fd, "/old.txt", "Accept-Encoding: gzip\r\n", "", "text\n");
+    expect_coding(fd, "/a.png", "Accept-Encoding: gzip\r\n", "", "image\n");
+    expect_coding(fd, "/a.txt.gz", "Accept-Encoding: gzip\r\n", "", "in gzip\n");
+    ask(fd, "GET", "/a.txt", "", &reply);
+    assert_true(reply_has(&reply, "\r\nVary: Accept-Encoding\r\n"));
+    copy_value(&reply, "ETag", etag, sizeof(etag));
+    ask(fd, "HEAD", "/a.txt", "Accept-Encoding: gzip\r\n", &reply);
+    assert_true(reply_has(&reply, "\r\nVary: Accept-Encoding\r\n"));
+    assert_true(reply_has(&reply, "\r\nContent-Type: text/plain; charset=utf-8\r\n"));
+    copy_value(&reply, "ETag", coded, sizeof(coded));
+    assert_string_not_equal(etag, coded);
+    fill_in(fields, sizeof(fields), "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", etag);
+    ask(fd, "GET", "/a.txt", fields, &reply);
+    assert_int_equal(reply.status, 200);
+    fill_in(fields, sizeof(fields), "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", coded);
+    ask(fd, "GET", "/a.txt", fields, &reply);
+    assert_int_equal(reply.status, 304);
+    assert_true(reply_has(&reply, "\r\nVary: Accept-Encoding\r\n"));
+    assert_false(reply_has(&reply, "Content-Encoding"));
+    ask(fd, "GET", "/a.txt", "Accept-Encoding: gzip\r\nRange: bytes=0-1\r\n", &reply);
+    assert_int_equal(reply.status, 206);
+    assert_true(reply_has(&reply, "\r\nContent-Encoding: gzip\r\n"));
+    expect_body(&reply, "in");
+    ask(fd, "GET", "/a.png", "", &reply);
+    assert_false(reply_has(&reply, "Vary"));
+    client_close(fd);
+    web_stop();
+}
+
+static void siblings_are_not_looked_for_when_told(void **state)
+{
+    static const char *const sets[] = { "services.0.http.precompressed=false", NULL };
+    int fd;
+
+    (void)state;
+    prepare();
+    put_text("text.txt.gz", "in gzip\n");
+    start(sets);
+    fd = client_connect(web.rig.port);
+    expect_coding(fd, "/text.txt", "Accept-Encoding: gzip\r\n", "", "0123456789abcdefghij\n");
+    client_close(fd);
+    web_stop();
+}
+
+#ifdef HAVE_ZLIB
+static size_t unpack(const struct reply *reply, char *bytes, size_t size)
+{
+    z_stream stream = { .next_in = (unsigned char *)reply->body,
+                        .avail_in = (uInt)reply->length,
+                        .next_out = (unsigned char *)bytes,
+                        .avail_out = (uInt)size };
+
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(inflateEnd(&stream), Z_OK);
+    return size - stream.avail_out;
+}
+
+static void file_is_compressed_within_bounds(void **state)
+{
+    static const char *const sets[] = { "services.0.http.gzip=true",
+                                        "services.0.http.gzip_min=1000B",
+                                        "services.0.http.gzip_max=4KiB",
+                                        "services.0.http.open_files_valid=0s", NULL };
+    static char text[4096 + 1], unpacked[4096];
+    struct reply reply;
+    char etag[128], again[128];
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i / 7 % 26);
+    prepare();
+    put("page.html", text, 4096);
+    put("short.html", text, 999);
+    put("long.html", text, 4097);
+    put("image.png", text, 4096);
+    start(sets);
+    fd = client_connect(web.rig.port);
+    ask(fd, "GET", "/page.html", "Accept-Encoding: gzip\r\n", &reply);
+    assert_true(reply_has(&reply, "\r\nContent-Encoding: gzip\r\n"));
+    assert_true(reply_has(&reply, "-gz\"\r\n"));
+    assert_true(reply.length < 4096);
+    assert_int_equal(unpack(&reply, unpacked, sizeof(unpacked)), 4096);
+    assert_memory_equal(unpacked, text, 4096);
+    copy_value(&reply, "ETag", etag, sizeof(etag));
+    ask(fd, "GET", "/page.html", "Accept-Encoding: gzip\r\n", &reply);
+    copy_value(&reply, "ETag", again, sizeof(again));
+    assert_string_equal(etag, again);
+    expect_coding(fd, "/page.html", "", "", NULL);
+    expect_coding(fd, "/short.html", "Accept-Encoding: gzip\r\n", "", NULL);
+    expect_coding(fd, "/long.html", "Accept-Encoding: gzip\r\n", "", NULL);
+    expect_coding(fd, "/image.png", "Accept-Encoding: gzip\r\n", "", NULL);
+    /* Another file in its place is compressed anew. */
+    memset(text, 'z', 2000);
+    put("page.html", text, 2000);
+    ask(fd, "GET", "/page.html", "Accept-Encoding: gzip\r\n", &reply);
+    assert_int_equal(unpack(&reply, unpacked, sizeof(unpacked)), 2000);
+    assert_memory_equal(unpacked, text, 2000);
+    client_close(fd);
+    web_stop();
+}
+
+static void file_that_does_not_shrink_goes_out_as_it_is(void **state)
+{
+    static const char *const sets[] = { "services.0.http.gzip=true", NULL };
+    char bytes[2048];
+    uint32_t seed = 1;
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        seed = seed * 1664525 + 1013904223;
+        bytes[i] = (char)(seed >> 24);
+    }
+    prepare();
+    put("noise.txt", bytes, sizeof(bytes));
+    start(sets);
+    fd = client_connect(web.rig.port);
+    for (int i = 0; i < 2; i++)
+        expect_coding(fd, "/noise.txt", "Accept-Encoding: gzip\r\n", "", NULL);
+    client_close(fd);
+    web_stop();
+}
+#endif
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(validators_answer_conditions),
     cmocka_unit_test(time_to_come_is_not_said),
@@ -670,6 +852,12 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(listing_is_bounded),
     cmocka_unit_test(mounts_stand_beside_the_root),
     cmocka_unit_test(what_is_no_file_below_the_root_is_not_served),
+    cmocka_unit_test(sibling_is_served_to_who_accepts_it),
+    cmocka_unit_test(siblings_are_not_looked_for_when_told),
+#ifdef HAVE_ZLIB
+    cmocka_unit_test(file_is_compressed_within_bounds),
+    cmocka_unit_test(file_that_does_not_shrink_goes_out_as_it_is),
+#endif
 };
 
 const struct case_group web_static = CASE_GROUP(cases);
