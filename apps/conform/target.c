@@ -12,10 +12,8 @@ static const struct {
     const char *name;
     const char *text;
 } files[] = {
-    { "index.html", INDEX_TEXT },
-    { "plain.txt", PLAIN_TEXT },
-    { "hidden.txt", HIDDEN_TEXT },
-    { "fence.txt", FENCE_TEXT },
+    { "index.html", INDEX_TEXT }, { "plain.txt", PLAIN_TEXT },      { "hidden.txt", HIDDEN_TEXT },
+    { "fence.txt", FENCE_TEXT },  { "dir/index.html", INDEX_TEXT },
 };
 #define FILES_COUNT (sizeof(files) / sizeof(files[0]))
 
@@ -62,6 +60,9 @@ int target_make_root(const char *directory, char *path, size_t size)
 {
     snprintf(path, size, "%s", directory);
     if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    snprintf(path, size, "%s/dir", directory);
+    if (mkdir(path, 0755) < 0 && errno != EEXIST)
         return -errno;
     for (size_t i = 0; i < FILES_COUNT; i++) {
         FILE *file;

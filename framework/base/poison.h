@@ -8,6 +8,7 @@
 #define PL_BASE_POISON_H
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>

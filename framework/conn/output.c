@@ -26,8 +26,9 @@ static struct pl_buffer *block_with_room(struct pl_output *output, size_t wanted
     struct pl_buffer *block;
     size_t bytes = wanted < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : wanted;
 
-    /* A second block for the same output: take a large one at once. */
-    if (output->first != NULL && bytes < PL_BUFFER_BYTES)
+    /* A second block for the same output: take a large one at once. What stands between files are
+     * heads. */
+    if (output->first != NULL && output->last->piece != PL_PIECE_FILE && bytes < PL_BUFFER_BYTES)
         bytes = PL_BUFFER_BYTES;
     block = pl_buffer_take(output->cache, bytes);
     if (block != NULL)

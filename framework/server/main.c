@@ -83,10 +83,16 @@ static void print_help(const struct pl_app *app)
            "opens log files again, and writes the timeline where it is on.\n");
 }
 
+#ifdef HAVE_ZLIB
+#define COMPRESSION "gzip"
+#else
+#define COMPRESSION "none"
+#endif
+
 static void print_version(const struct pl_app *app)
 {
-    printf("%s (paceline %s)\nallocator: %s\nsanitizer: %s\nmodels:", app->name, PACKAGE_VERSION,
-           pl_alloc_name(), PL_SANITIZE);
+    printf("%s (paceline %s)\nallocator: %s\nsanitizer: %s\ncompression: %s\nmodels:", app->name,
+           PACKAGE_VERSION, pl_alloc_name(), PL_SANITIZE, COMPRESSION);
     for (size_t i = 0; pl_models[i] != NULL; i++)
         printf(" %s", pl_models[i]->name);
     printf("\narming: %s %s\n", pl_arming_oneshot.name, pl_arming_edge.name);

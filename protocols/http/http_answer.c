@@ -141,33 +141,33 @@ static bool is_get_or_head(const struct pl_http_exchange *exchange)
     return exchange->is_head_method || pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
 }
 
-/* The path as a file's name wants it: decoded, without dot segments. Nearly every one is. */
-static void serve_other_path(struct pl_http_exchange *exchange, struct pl_view path)
+/* The path as a file's name wants it: decoded, without dot segments. */
+static bool read_name(struct pl_view path, char *text, size_t size, struct pl_view *ret_name)
 {
     struct pl_view rest = { .bytes = path.bytes + 1, .length = path.length - 1 };
-    char text[PL_BUFFER_BYTES];
-    int length = http_path_text(rest, text + 1, sizeof(text) - 1);
+    int length = http_path_text(rest, text + 1, size - 1);
 
     text[0] = '/';
-    if (length < 0)
-        http_reply_status(exchange, 404);
-    else
-        http_serve_file(exchange, (struct pl_view){ .bytes = text, .length = (size_t)length + 1 });
+    *ret_name = (struct pl_view){ .bytes = text, .length = (size_t)length + 1 };
+    return length >= 0;
 }
 
-static void reply_below_root(struct pl_http_exchange *exchange, const struct http_asked *asked,
+static void reply_from_files(struct pl_http_exchange *exchange, const struct http_asked *asked,
                              bool is_normal)
 {
     static const char allow[] = "GET, HEAD, OPTIONS";
+    char text[PL_BUFFER_BYTES];
+    struct pl_view name = asked->path; /* nearly every path is its own name */
 
-    if (pl_view_equals(asked->method, PL_VIEW("OPTIONS")))
+    if ((!is_normal && !read_name(asked->path, text, sizeof(text), &name)) ||
+        http_find_root(exchange->service, name) == NULL)
+        http_reply_status(exchange, 404);
+    else if (pl_view_equals(asked->method, PL_VIEW("OPTIONS")))
         reply_options(exchange, allow);
     else if (!is_get_or_head(exchange))
         reply_not_allowed(exchange, allow);
-    else if (is_normal)
-        http_serve_file(exchange, asked->path);
     else
-        serve_other_path(exchange, asked->path);
+        http_serve_file(exchange, name);
 }
 
 /* No route answers: a file, or one of the refusals. */
@@ -180,10 +180,8 @@ static void reply_without_route(struct pl_http_exchange *exchange, const struct 
         reply_options(exchange, found->allow);
     else if (match == HTTP_MATCH_OTHER_METHOD)
         reply_not_allowed(exchange, found->allow);
-    else if (exchange->service->root_fd < 0)
-        http_reply_status(exchange, 404);
     else
-        reply_below_root(exchange, asked, found->is_normal);
+        reply_from_files(exchange, asked, found->is_normal);
 }
 
 static void run_job(struct pl_job *job)

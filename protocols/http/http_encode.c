@@ -40,6 +40,7 @@ static const struct status_line {
     STATUS(409, "Conflict"),
     STATUS(410, "Gone"),
     STATUS(411, "Length Required"),
+    STATUS(412, "Precondition Failed"),
     STATUS(413, "Content Too Large"),
     STATUS(414, "URI Too Long"),
     STATUS(415, "Unsupported Media Type"),
@@ -172,4 +173,21 @@ size_t http_encode_chunk_size(size_t length, char *bytes)
     bytes[used++] = '\r';
     bytes[used++] = '\n';
     return used;
+}
+
+size_t http_encode_path_byte(unsigned char byte, char *bytes)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                    (byte >= 'a' && byte <= 'z') ||
+                    (byte != '\0' && strchr("/-._~!$()*+,;=:@", byte) != NULL);
+
+    if (is_plain) {
+        bytes[0] = (char)byte;
+        return 1;
+    }
+    bytes[0] = '%';
+    bytes[1] = hex[byte >> 4];
+    bytes[2] = hex[byte & 15];
+    return 3;
 }

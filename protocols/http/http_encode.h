@@ -38,5 +38,8 @@ size_t http_encode_status_and_date(int status, const char *date, char *bytes);
 size_t http_encode_rest(struct pl_view type, uint64_t length, char *bytes);
 /* Writes the size line of a chunk; returns its length, at most 18 bytes. */
 size_t http_encode_chunk_size(size_t length, char *bytes);
+/* Writes a byte of a path, percent-encoded unless it means itself both there (RFC 3986, 3.3) and in
+ * HTML; returns how many that are: 1 or 3. */
+size_t http_encode_path_byte(unsigned char byte, char *bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owns the descriptors of files that were served lately: path → open file.
+ * Owns the descriptors of files that were served lately: root and path → open file.
  *
  *     look up ─▶ fresh: no system call
  *        │ └──▶ old: open the path anew ─▶ the same file: fresh again
@@ -14,6 +14,7 @@
 #include "http_file_cache.h"
 
 #include "http_service.h"
+#include "http_types.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A file nobody asked for this long is closed when another is opened. */
@@ -35,12 +37,20 @@
 struct http_cached_file {
     /* Any thread. Released by the last but one to let go, acquired by the last. */
     _Atomic uint32_t references;
+    /* Any thread, for itself alone: when a sibling was missing, and whether no other form can be
+     * made. */
+    _Atomic int64_t missing_ms[HTTP_SIBLINGS_MAX];
+    _Atomic bool cannot_be_made;
 
     /* Written before others see it. */
     int fd; /* owned */
     const char *type;
-    struct stat status; /* when it was opened */
+    bool varies;
+    off_t size;
+    struct stat status; /* when it was opened; of a form that was made, its source's */
+    struct http_validators validators;
     uint64_t hash;
+    int root_fd; /* tells equal paths below different roots apart */
     size_t path_length;
 
     /* Guarded by the cache's lock. */
@@ -54,8 +64,11 @@ struct http_cached_file {
 
 #define NOT_LINKED UINT32_MAX
 
+/* Longer ago than any time a file is fresh. */
+#define NEVER_MS (INT64_MIN / 2)
+
 struct http_file_cache {
-    int root_fd; /* borrowed */
+    const struct http_types *types; /* borrowed */
     uint32_t files_max;
     int64_t valid_ms;
     size_t bucket_mask;
@@ -76,6 +89,11 @@ struct drops {
 
 /* ---- one file ------------------------------------------------------------------------------- */
 
+void http_cached_file_hold(struct http_cached_file *file)
+{
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+}
+
 void http_cached_file_release(void *cached)
 {
     struct http_cached_file *file = cached;
@@ -90,16 +108,17 @@ void http_file_close(struct http_file *file)
 {
     if (file->cached != NULL)
         http_cached_file_release(file->cached);
-    else if (file->fd >= 0)
-        (void)close(file->fd);
     *file = (struct http_file){ .fd = -1 };
 }
 
 static struct http_file lend(struct http_cached_file *file)
 {
-    return (struct http_file){
-        .fd = file->fd, .size = file->status.st_size, .type = file->type, .cached = file
-    };
+    return (struct http_file){ .fd = file->fd,
+                               .size = file->size,
+                               .type = file->type,
+                               .varies = file->varies,
+                               .validators = &file->validators,
+                               .cached = file };
 }
 
 static bool is_same_time(const struct timespec *left, const struct timespec *right)
@@ -113,6 +132,13 @@ static bool is_unchanged(const struct stat *before, const struct stat *now)
            before->st_size == now->st_size && is_same_time(&before->st_mtim, &now->st_mtim) &&
            is_same_time(&before->st_ctim, &now->st_ctim);
 }
+
+/* What a file is found by. */
+struct key {
+    int root_fd; /* borrowed */
+    struct pl_view path;
+    uint64_t hash; /* of the path */
+};
 
 /* FNV-1a: paths are short, and only those of files that exist come into the table. */
 static uint64_t hash_of(struct pl_view path)
@@ -131,13 +157,13 @@ static struct http_cached_file **bucket_of(struct http_file_cache *cache, uint64
     return &cache->buckets[hash & cache->bucket_mask];
 }
 
-static struct http_cached_file *find_locked(struct http_file_cache *cache, struct pl_view path,
-                                            uint64_t hash)
+static struct http_cached_file *find_locked(struct http_file_cache *cache, const struct key *key)
 {
-    struct http_cached_file *file = *bucket_of(cache, hash);
+    struct http_cached_file *file = *bucket_of(cache, key->hash);
 
-    while (file != NULL && (file->hash != hash || file->path_length != path.length ||
-                            memcmp(file->path, path.bytes, path.length) != 0))
+    while (file != NULL && (file->hash != key->hash || file->root_fd != key->root_fd ||
+                            file->path_length != key->path.length ||
+                            memcmp(file->path, key->path.bytes, key->path.length) != 0))
         file = file->next;
     return file;
 }
@@ -212,54 +238,64 @@ static bool make_room(struct http_file_cache *cache)
 
 /* ---- open ----------------------------------------------------------------------------------- */
 
-static int open_regular(struct http_file_cache *cache, const char *path, struct stat *ret_status)
+static int open_regular(struct http_file_cache *cache, const struct key *key,
+                        struct stat *ret_status)
 {
-    int fd = http_open_beneath(cache->root_fd, path);
+    int fd;
+
+    ret_status->st_mode = 0;
+    fd = http_open_beneath(key->root_fd, key->path.bytes);
 
     while ((fd == -EMFILE || fd == -ENFILE) && make_room(cache))
-        fd = http_open_beneath(cache->root_fd, path);
+        fd = http_open_beneath(key->root_fd, key->path.bytes);
     if (fd < 0)
         return fd;
-    if (fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode)) {
-        (void)close(fd);
-        return -ENOENT;
-    }
-    return fd;
+    if (fstat(fd, ret_status) == 0 && S_ISREG(ret_status->st_mode))
+        return fd;
+    (void)close(fd);
+    return S_ISDIR(ret_status->st_mode) ? -EISDIR : -ENOENT;
 }
 
-/* The caller's own reference is counted. */
-static struct http_cached_file *new_file(struct pl_view path, uint64_t hash, int fd,
-                                         const struct stat *status, int64_t now_ms)
+/* Takes over the descriptor when it succeeds. The caller's own reference is counted. */
+static struct http_cached_file *new_file(const struct http_file_cache *cache, const struct key *key,
+                                         int fd, const struct stat *status, int64_t now_ms)
 {
-    struct http_cached_file *file = malloc(sizeof(*file) + path.length);
+    struct http_cached_file *file = malloc(sizeof(*file) + key->path.length);
 
     if (file == NULL)
         return NULL;
     atomic_init(&file->references, 1);
     file->fd = fd;
-    file->type = http_file_type(path.bytes);
+    file->type = http_types_find(cache->types, key->path.bytes);
+    file->varies = http_type_is_compressible(file->type);
+    file->size = status->st_size;
     file->status = *status;
-    file->hash = hash;
-    file->path_length = path.length;
+    http_validators_init(&file->validators, status, time(NULL), "");
+    for (size_t i = 0; i < HTTP_SIBLINGS_MAX; i++)
+        atomic_init(&file->missing_ms[i], NEVER_MS);
+    atomic_init(&file->cannot_be_made, false);
+    file->hash = key->hash;
+    file->root_fd = key->root_fd;
+    file->path_length = key->path.length;
     file->next = NULL;
     file->index = NOT_LINKED;
     file->validated_ms = now_ms;
     file->used_ms = now_ms;
-    memcpy(file->path, path.bytes, path.length);
+    memcpy(file->path, key->path.bytes, key->path.length);
     return file;
 }
 
 /* In the place of the path's older one, if any. */
-static void add(struct http_file_cache *cache, struct http_cached_file *file, struct pl_view path,
+static void add(struct http_file_cache *cache, struct http_cached_file *file, const struct key *key,
                 int64_t now_ms)
 {
     struct http_cached_file **bucket = bucket_of(cache, file->hash);
     struct http_cached_file *older;
     struct drops drops = { .count = 0 };
 
-    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+    http_cached_file_hold(file);
     pthread_mutex_lock(&cache->lock);
-    older = find_locked(cache, path, file->hash);
+    older = find_locked(cache, key);
     if (older != NULL)
         unlink_locked(cache, older, &drops);
     drop_unused_locked(cache, now_ms, &drops);
@@ -294,15 +330,15 @@ static void note_unchanged(struct http_file_cache *cache, struct http_cached_fil
 }
 
 /* A reference of the path's file, or NULL. */
-static struct http_cached_file *look_up(struct http_file_cache *cache, struct pl_view path,
-                                        uint64_t hash, int64_t now_ms, bool *ret_is_fresh)
+static struct http_cached_file *look_up(struct http_file_cache *cache, const struct key *key,
+                                        int64_t now_ms, bool *ret_is_fresh)
 {
     struct http_cached_file *file;
 
     pthread_mutex_lock(&cache->lock);
-    file = find_locked(cache, path, hash);
+    file = find_locked(cache, key);
     if (file != NULL) {
-        atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+        http_cached_file_hold(file);
         file->used_ms = now_ms;
         *ret_is_fresh = cache->valid_ms > 0 && now_ms - file->validated_ms < cache->valid_ms;
     }
@@ -311,12 +347,12 @@ static struct http_cached_file *look_up(struct http_file_cache *cache, struct pl
 }
 
 /* The path leads to what *ret_file is from here on; `old`, or NULL, is what it led to. */
-static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_t hash,
-                     int64_t now_ms, struct http_cached_file *old, struct http_file *ret_file)
+static int open_anew(struct http_file_cache *cache, const struct key *key, int64_t now_ms,
+                     struct http_cached_file *old, struct http_file *ret_file)
 {
     struct stat status;
     struct http_cached_file *file;
-    int fd = open_regular(cache, path.bytes, &status);
+    int fd = open_regular(cache, key, &status);
 
     if (fd >= 0 && old != NULL && is_unchanged(&old->status, &status)) {
         (void)close(fd);
@@ -330,38 +366,108 @@ static int open_anew(struct http_file_cache *cache, struct pl_view path, uint64_
     }
     if (fd < 0)
         return fd;
-    file = cache->files_max == 0 ? NULL : new_file(path, hash, fd, &status, now_ms);
+    file = new_file(cache, key, fd, &status, now_ms);
     if (file == NULL) {
-        *ret_file = (struct http_file){ .fd = fd,
-                                        .size = status.st_size,
-                                        .type = http_file_type(path.bytes) };
-        return 0;
+        (void)close(fd);
+        return -ENOMEM;
     }
-    add(cache, file, path, now_ms);
+    if (cache->files_max > 0)
+        add(cache, file, key, now_ms);
     *ret_file = lend(file);
     return 0;
 }
 
-int http_file_cache_open(struct http_file_cache *cache, struct pl_view path, int64_t now_ms,
-                         struct http_file *ret_file)
+int http_file_cache_open(struct http_file_cache *cache, int root_fd, struct pl_view path,
+                         int64_t now_ms, struct http_file *ret_file)
 {
+    struct key key = { .root_fd = root_fd, .path = path };
     struct http_cached_file *old = NULL;
-    uint64_t hash = 0;
     bool is_fresh = false;
 
     if (cache->files_max > 0) {
-        hash = hash_of(path);
-        old = look_up(cache, path, hash, now_ms, &is_fresh);
+        key.hash = hash_of(path);
+        old = look_up(cache, &key, now_ms, &is_fresh);
     }
     if (!is_fresh)
-        return open_anew(cache, path, hash, now_ms, old, ret_file);
+        return open_anew(cache, &key, now_ms, old, ret_file);
     *ret_file = lend(old);
     return 0;
 }
 
+/* ---- other forms ---------------------------------------------------------------------------- */
+
+/* Behind the path, where no path has a byte: the made form is another file of the table. */
+#define MADE_MARK "\0made"
+
+static int make_form(struct http_file_cache *cache, const struct key *key, int64_t now_ms,
+                     struct http_cached_file *source, http_file_maker *make, void *context,
+                     struct http_file *ret_file)
+{
+    struct http_cached_file *file;
+    off_t size;
+    int fd = make(source->fd, context, &size);
+
+    /* What was short of memory or descriptors may be made another time. */
+    if (fd == -ERANGE)
+        atomic_store_explicit(&source->cannot_be_made, true, memory_order_relaxed);
+    if (fd < 0)
+        return fd;
+    file = new_file(cache, key, fd, &source->status, now_ms);
+    if (file == NULL) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    file->size = size;
+    http_validators_init(&file->validators, &source->status, time(NULL), "-gz");
+    add(cache, file, key, now_ms);
+    *ret_file = lend(file);
+    return 0;
+}
+
+int http_file_cache_open_made(struct http_file_cache *cache, int root_fd, struct pl_view path,
+                              int64_t now_ms, const struct http_file *source, http_file_maker *make,
+                              void *context, struct http_file *ret_file)
+{
+    char bytes[4096 + 512];
+    struct key key = { .root_fd = root_fd, .path = { .bytes = bytes } };
+    struct http_cached_file *made;
+    bool is_fresh;
+
+    if (cache->files_max == 0 || path.length + sizeof(MADE_MARK) > sizeof(bytes) ||
+        atomic_load_explicit(&source->cached->cannot_be_made, memory_order_relaxed))
+        return -ENOENT;
+    memcpy(bytes, path.bytes, path.length);
+    memcpy(bytes + path.length, MADE_MARK, sizeof(MADE_MARK));
+    key.path.length = path.length + sizeof(MADE_MARK) - 1;
+    key.hash = hash_of(key.path);
+    made = look_up(cache, &key, now_ms, &is_fresh);
+    if (made != NULL && is_unchanged(&made->status, &source->cached->status)) {
+        *ret_file = lend(made);
+        return 0;
+    }
+    if (made != NULL)
+        http_cached_file_release(made);
+    return make_form(cache, &key, now_ms, source->cached, make, context, ret_file);
+}
+
+bool http_file_lacks_sibling(const struct http_file_cache *cache, const struct http_file *file,
+                             uint32_t sibling, int64_t now_ms)
+{
+    int64_t missing_ms =
+        atomic_load_explicit(&file->cached->missing_ms[sibling], memory_order_relaxed);
+
+    return now_ms - missing_ms < cache->valid_ms;
+}
+
+void http_file_note_no_sibling(const struct http_file *file, uint32_t sibling, int64_t now_ms)
+{
+    atomic_store_explicit(&file->cached->missing_ms[sibling], now_ms, memory_order_relaxed);
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
-struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int64_t valid_ms)
+struct http_file_cache *http_file_cache_new(uint32_t files_max, int64_t valid_ms,
+                                            const struct http_types *types)
 {
     struct http_file_cache *cache = calloc(1, sizeof(*cache));
     size_t buckets_count = 1;
@@ -370,7 +476,7 @@ struct http_file_cache *http_file_cache_new(int root_fd, uint32_t files_max, int
         return NULL;
     while (buckets_count < files_max)
         buckets_count *= 2;
-    cache->root_fd = root_fd;
+    cache->types = types;
     cache->files_max = files_max;
     cache->valid_ms = valid_ms;
     cache->bucket_mask = buckets_count - 1;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Regular files below a root. The kernel keeps the look-up inside it (openat2, RESOLVE_BENEATH), so
- * that neither `..` nor a symbolic link leads out; O_NONBLOCK keeps a FIFO from holding a thread.
+ * A path → what stands there below a root: a regular file, a directory's index or listing. The
+ * kernel keeps the look-up inside it (openat2, RESOLVE_BENEATH), so that neither `..` nor a
+ * symbolic link leads out; O_NONBLOCK keeps a FIFO from holding a thread.
  */
 #include "http_exchange.h"
 #include "http_file_cache.h"
+#include "http_file_reply.h"
+#include "http_listing.h"
+#include "http_variant.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,45 +17,6 @@
 #include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-static const struct {
-    const char *ending;
-    const char *type;
-} types[] = {
-    { "html", "text/html; charset=utf-8" },
-    { "htm", "text/html; charset=utf-8" },
-    { "css", "text/css; charset=utf-8" },
-    { "js", "text/javascript; charset=utf-8" },
-    { "mjs", "text/javascript; charset=utf-8" },
-    { "json", "application/json" },
-    { "txt", "text/plain; charset=utf-8" },
-    { "md", "text/markdown; charset=utf-8" },
-    { "xml", "application/xml" },
-    { "svg", "image/svg+xml" },
-    { "png", "image/png" },
-    { "jpg", "image/jpeg" },
-    { "jpeg", "image/jpeg" },
-    { "gif", "image/gif" },
-    { "webp", "image/webp" },
-    { "ico", "image/x-icon" },
-    { "pdf", "application/pdf" },
-    { "wasm", "application/wasm" },
-    { "woff2", "font/woff2" },
-    { "mp4", "video/mp4" },
-    { "gz", "application/gzip" },
-    { "zip", "application/zip" },
-};
-
-const char *http_file_type(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-
-    if (dot != NULL && strchr(dot, '/') == NULL)
-        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-            if (strcmp(dot + 1, types[i].ending) == 0)
-                return types[i].type;
-    return "application/octet-stream";
-}
 
 /* EAGAIN is a rename that met the look-up, soon over, or another's lease, which is not. */
 #define OPEN_TRIES 16
@@ -69,7 +34,7 @@ int http_open_beneath(int root_fd, const char *path)
     return fd < 0 ? -errno : (int)fd;
 }
 
-int http_open_root(const char *path, struct pl_error *error)
+int http_open_root(const char *key, const char *path, struct pl_error *error)
 {
     char reason[128];
     int probe;
@@ -77,22 +42,22 @@ int http_open_root(const char *path, struct pl_error *error)
 
     if (fd < 0)
         return pl_error_set(error, errno == ENOENT ? EX_NOINPUT : EX_NOPERM, -errno,
-                            "http.root: cannot open directory '%s': %s", path,
+                            "%s: cannot open directory '%s': %s", key, path,
                             strerror_r(errno, reason, sizeof(reason)));
     probe = http_open_beneath(fd, ".");
     if (probe == -ENOSYS || probe == -EPERM) {
         (void)close(fd);
         return pl_error_set(error, EX_UNAVAILABLE, probe,
-                            "http.root: this kernel or sandbox has no openat2(2), without which "
+                            "%s: this kernel or sandbox has no openat2(2), without which "
                             "files cannot be kept below '%s'",
-                            path);
+                            key, path);
     }
     if (probe >= 0)
         (void)close(probe);
     return fd;
 }
 
-static int status_of_errno(int err)
+int http_status_of_errno(int err)
 {
     switch (err) {
     case -EACCES:
@@ -108,60 +73,165 @@ static int status_of_errno(int err)
     }
 }
 
-static int append_body(struct pl_output *output, const struct http_file *file)
-{
-    size_t length = (size_t)file->size;
+/* ---- which file ----------------------------------------------------------------------------- */
 
-    if (file->cached == NULL)
-        return pl_output_append_file(output, file->fd, 0, length);
-    return pl_output_append_file_shared(output, file->fd, 0, length, http_cached_file_release,
-                                        file->cached);
+/* The prefix ends where a segment of the path does. */
+static bool is_below(struct pl_view path, struct pl_view prefix)
+{
+    return path.length >= prefix.length && memcmp(path.bytes, prefix.bytes, prefix.length) == 0 &&
+           (path.length == prefix.length || path.bytes[prefix.length] == '/');
 }
 
-static void reply_file(struct pl_http_exchange *exchange, struct http_file *file)
+const struct http_root *http_find_root(const struct http_service *service, struct pl_view path)
 {
-    exchange->status = 200;
-    if (http_begin_reply(exchange, exchange->conn, file->type, (uint64_t)file->size) < 0) {
-        exchange->lacks_memory = true;
-        http_file_close(file);
-        return;
-    }
-    if (exchange->is_head_method) {
-        http_file_close(file);
-        return;
-    }
-    if (append_body(exchange->output, file) < 0)
-        exchange->is_broken = true;
+    for (size_t i = 0; i < service->roots_count; i++)
+        if (is_below(path, service->roots[i].prefix))
+            return &service->roots[i];
+    return NULL;
 }
 
-void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
+/* Names that begin with a dot hold what is nobody's business: .git, .env, .htpasswd. What a site
+ * says about itself stands in /.well-known/ (RFC 8615). */
+static bool has_dot_file(const char *name)
 {
-    static const char index[] = "index.html";
-    char name[4200];
-    size_t length;
-    struct http_file file;
-    int err;
+    static const char known[] = ".well-known/";
 
+    if (strncmp(name, known, sizeof(known) - 1) == 0)
+        name += sizeof(known) - 1;
+    for (const char *at = name; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (at[0] != '.' || at[1] == '\0' || at[1] == '/')
+            continue;
+        if (at[1] != '.' || (at[2] != '\0' && at[2] != '/'))
+            return true;
+    }
+    return false;
+}
+
+struct place {
+    const struct http_root *root;
+    size_t length; /* of the name, which is relative to the root */
+    bool is_directory;
+    char name[4096 + HTTP_INDEX_BYTES_MAX + 1]; /* PATH_MAX: the kernel takes no longer one */
+};
+
+static bool find_place(const struct http_service *service, struct pl_view path,
+                       struct place *ret_place)
+{
+    ret_place->root = http_find_root(service, path);
+    if (ret_place->root == NULL)
+        return false;
+    path.bytes += ret_place->root->prefix.length;
+    path.length -= ret_place->root->prefix.length;
+    ret_place->is_directory = path.length > 0 && path.bytes[path.length - 1] == '/';
     while (path.length > 0 && *path.bytes == '/') {
         path.bytes++;
         path.length--;
     }
-    if (path.length + sizeof(index) > sizeof(name)) {
+    if (path.length > sizeof(ret_place->name) - HTTP_INDEX_BYTES_MAX - 1)
+        return false;
+    memcpy(ret_place->name, path.bytes, path.length);
+    ret_place->name[path.length] = '\0';
+    ret_place->length = path.length;
+    return service->serves_dot_files || !has_dot_file(ret_place->name);
+}
+
+/* ---- directories ---------------------------------------------------------------------------- */
+
+/* Segment by segment as it was understood: what a browser makes of it is a path below this host. A
+ * second slash in front would be the name of another host. */
+static size_t write_location(struct pl_view path, char *bytes, size_t size)
+{
+    size_t used = 0;
+
+    bytes[used++] = '/';
+    while (path.length > 0 && *path.bytes == '/') {
+        path.bytes++;
+        path.length--;
+    }
+    for (size_t i = 0; i < path.length; i++) {
+        if (used + 4 > size)
+            return 0;
+        used += http_encode_path_byte((unsigned char)path.bytes[i], bytes + used);
+    }
+    if (used > 1)
+        bytes[used++] = '/';
+    return used;
+}
+
+static void redirect_to_directory(struct pl_http_exchange *exchange, struct pl_view path)
+{
+    struct pl_view query = pl_http_query(exchange);
+    char location[HTTP_EXTRA_BYTES_MAX - 64];
+    size_t used = write_location(path, location, sizeof(location) - 2);
+
+    if (used == 0 || used + query.length + 2 > sizeof(location)) {
+        http_reply_status(exchange, 414);
+        return;
+    }
+    if (query.length > 0) {
+        location[used++] = '?';
+        memcpy(location + used, query.bytes, query.length);
+        used += query.length;
+    }
+    location[used] = '\0';
+    if (pl_http_add_field(exchange, "Location", location) == 0)
+        http_reply_status(exchange, 301);
+    else
+        http_reply_status(exchange, 414);
+}
+
+/* The directory has no index. */
+static void reply_directory(struct pl_http_exchange *exchange, struct place *place,
+                            struct pl_view path)
+{
+    place->name[place->length] = '\0';
+    if (exchange->service->has_listing)
+        http_reply_listing(exchange, place->root->fd, place->length == 0 ? "." : place->name, path);
+    else
+        http_reply_status(exchange, 404);
+}
+
+/* A request that wishes nothing costs this look at the names of its fields. */
+static void reply_found(struct pl_http_exchange *exchange, const struct place *place, size_t length,
+                        struct http_file *file)
+{
+    uint32_t wishes = http_find_wishes(&exchange->head, exchange->message);
+
+    if (file->varies && (wishes & HTTP_WISH_ACCEPT_ENCODING) != 0)
+        http_choose_variant(exchange, place->root->fd,
+                            (struct pl_view){ .bytes = place->name, .length = length }, file);
+    http_reply_file(exchange, file, wishes);
+}
+
+void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path)
+{
+    const struct http_service *service = exchange->service;
+    struct place place;
+    struct http_file file;
+    size_t length;
+    int err;
+
+    if (!find_place(service, path, &place)) {
         http_reply_status(exchange, 404);
         return;
     }
-    memcpy(name, path.bytes, path.length);
-    length = path.length;
-    if (length == 0 || name[length - 1] == '/') {
-        memcpy(name + length, index, sizeof(index) - 1);
-        length += sizeof(index) - 1;
+    length = place.length;
+    if (place.is_directory) {
+        memcpy(place.name + length, service->index.bytes, service->index.length + 1);
+        length += service->index.length;
     }
-    name[length] = '\0';
-    err = http_file_cache_open(exchange->service->files,
-                               (struct pl_view){ .bytes = name, .length = length },
-                               pl_conn_now_ms(exchange->conn), &file);
-    if (err < 0)
-        http_reply_status(exchange, status_of_errno(err));
+    err = length == 0
+              ? -EISDIR
+              : http_file_cache_open(service->files, place.root->fd,
+                                     (struct pl_view){ .bytes = place.name, .length = length },
+                                     pl_conn_now_ms(exchange->conn), &file);
+    if (err == 0)
+        reply_found(exchange, &place, length, &file);
+    else if (err == -EISDIR && !place.is_directory)
+        redirect_to_directory(exchange, path);
+    else if ((err == -ENOENT || err == -EISDIR) && place.is_directory)
+        reply_directory(exchange, &place, path);
     else
-        reply_file(exchange, &file);
+        http_reply_status(exchange, http_status_of_errno(err));
 }

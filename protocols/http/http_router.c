@@ -361,7 +361,7 @@ static enum http_match find_asterisk(struct http_service *service, const struct 
     for (size_t i = 0; i < service->routes_count; i++)
         if (http_host_matches(service->routes[i].host, asked->host))
             add_methods_of(found, &service->routes[i]);
-    if (service->root_fd >= 0) {
+    if (service->roots_count > 0) {
         add_method(found, "GET");
         add_method(found, "HEAD");
     }

@@ -3,9 +3,11 @@
 #include "http_access_log.h"
 #include "http_encode.h"
 #include "http_file_cache.h"
+#include "http_gzip.h"
 #include "http_host.h"
 #include "http_parse.h"
 #include "http_service.h"
+#include "http_types.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,14 +154,103 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
     return 0;
 }
 
+static bool is_mount_path(const char *path)
+{
+    return path != NULL && path[0] == '/' && strstr(path, "//") == NULL;
+}
+
+/* The longer prefix stands first. */
+static int add_root(struct http_service *service, const char *key, const char *path,
+                    const char *directory, struct pl_error *error)
+{
+    struct http_root root = { .prefix = pl_view_of(path) };
+    size_t at = service->roots_count;
+
+    if (root.prefix.length > 0 && root.prefix.bytes[root.prefix.length - 1] == '/')
+        root.prefix.length--;
+    for (size_t i = 0; i < service->roots_count; i++)
+        if (pl_view_equals(service->roots[i].prefix, root.prefix))
+            return pl_error_set(error, EX_CONFIG, -EINVAL,
+                                "%s: the path '%s' has a directory already", key, path);
+    if (service->roots_count == HTTP_ROOTS_MAX)
+        return pl_error_set(error, EX_CONFIG, -ENOSPC, "%s: more than %d directories", key,
+                            HTTP_ROOTS_MAX);
+    root.fd = http_open_root(key, directory, error);
+    if (root.fd < 0)
+        return root.fd;
+    for (; at > 0 && service->roots[at - 1].prefix.length < root.prefix.length; at--)
+        service->roots[at] = service->roots[at - 1];
+    service->roots[at] = root;
+    service->roots_count++;
+    return 0;
+}
+
+static int add_mounts(struct http_service *service, const struct pl_setting_list *mounts,
+                      struct pl_error *error)
+{
+    const struct http_mount_settings *mount = mounts->items;
+
+    for (uint32_t i = 0; i < mounts->count; i++) {
+        int err;
+
+        if (!is_mount_path(mount[i].path))
+            return pl_error_set(error, EX_CONFIG, -EINVAL,
+                                "http.mounts: a path must begin with one '/', not '%s'",
+                                mount[i].path == NULL ? "" : mount[i].path);
+        if (mount[i].root == NULL)
+            return pl_error_set(error, EX_CONFIG, -EINVAL, "http.mounts: '%s' has no root",
+                                mount[i].path);
+        err = add_root(service, "http.mounts", mount[i].path, mount[i].root, error);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static int set_index(struct http_service *service, const char *index, struct pl_error *error)
+{
+    service->index = pl_view_of(index == NULL ? "index.html" : index);
+    if (service->index.length == 0 || service->index.length > HTTP_INDEX_BYTES_MAX ||
+        strchr(service->index.bytes, '/') != NULL)
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "http.index: '%s' is not the name of a file",
+                            service->index.bytes);
+    return 0;
+}
+
+static int set_codings(struct http_service *service, const struct http_settings *settings,
+                       struct pl_error *error)
+{
+    if (settings->has_gzip && !http_gzip_is_built_in())
+        return pl_error_set(error, EX_CONFIG, -ENOTSUP, "http.gzip: this was built without zlib");
+    service->has_siblings = settings->has_siblings;
+    service->has_gzip = settings->has_gzip;
+    service->gzip_level = (int)settings->gzip_level;
+    service->gzip_bytes_min = settings->gzip_bytes_min;
+    service->gzip_bytes_max = settings->gzip_bytes_max;
+    return 0;
+}
+
 static int open_files(struct http_service *service, const struct http_settings *settings,
                       struct pl_error *error)
 {
-    service->root_fd = http_open_root(settings->root, error);
-    if (service->root_fd < 0)
-        return service->root_fd;
-    service->files = http_file_cache_new(service->root_fd, settings->open_files_max,
-                                         settings->open_files_valid_us / 1000);
+    int err = add_mounts(service, &settings->mounts, error);
+
+    if (err == 0 && settings->root != NULL)
+        err = add_root(service, "http.root", "/", settings->root, error);
+    if (err < 0 || service->roots_count == 0)
+        return err;
+    service->ranges_max = settings->ranges_max;
+    service->has_listing = settings->has_listing;
+    service->serves_dot_files = settings->dot_files == HTTP_DOT_FILES_SERVE;
+    err = set_index(service, settings->index, error);
+    if (err == 0)
+        err = set_codings(service, settings, error);
+    if (err == 0)
+        err = http_types_new(settings->mime_types, &service->types, error);
+    if (err < 0)
+        return err;
+    service->files = http_file_cache_new(settings->open_files_max,
+                                         settings->open_files_valid_us / 1000, service->types);
     if (service->files == NULL)
         return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory for open files");
     return 0;
@@ -171,8 +262,9 @@ void http_service_close(void *data)
 
     http_access_log_close(service->access_log);
     http_file_cache_free(service->files);
-    if (service->root_fd >= 0)
-        (void)close(service->root_fd);
+    http_types_free(service->types);
+    for (size_t i = 0; i < service->roots_count; i++)
+        (void)close(service->roots[i].fd);
     for (size_t i = 0; i < service->routes_count; i++)
         free((void *)(size_t)(const void *)service->routes[i].fixed_tail.bytes);
     free(service);
@@ -187,7 +279,6 @@ int http_service_open(const void *data, const struct pl_binding *bindings, size_
 
     if (service == NULL)
         return pl_error_set(error, EX_OSERR, -ENOMEM, "http: no memory");
-    service->root_fd = -1;
     service->head_bytes_max = (size_t)settings->head_bytes_max;
     service->body_bytes_max = settings->body_bytes_max;
     service->target_bytes_max = (size_t)settings->target_bytes_max;
@@ -195,7 +286,7 @@ int http_service_open(const void *data, const struct pl_binding *bindings, size_
         err = add_binding(service, &bindings[i], error);
     if (err == 0)
         err = add_fixed(service, &settings->routes, error);
-    if (err == 0 && settings->root != NULL)
+    if (err == 0)
         err = open_files(service, settings, error);
     if (err == 0)
         err = http_access_log_open(&settings->access_log, &service->access_log, error);

@@ -15,14 +15,32 @@ struct http_access_log_settings {
 
 struct http_settings {
     char *root;
+    struct pl_setting_list mounts; /* of struct http_mount_settings */
+    char *index;
+    bool has_listing;
+    int dot_files; /* enum http_dot_files */
+    char *mime_types;
     uint32_t open_files_max;
     int64_t open_files_valid_us;
+    uint32_t ranges_max;
+    bool has_siblings;
+    bool has_gzip;
+    uint64_t gzip_bytes_min;
+    uint64_t gzip_bytes_max;
+    uint32_t gzip_level;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
     uint64_t body_bytes_max;
     struct http_access_log_settings access_log;
     struct pl_setting_list routes; /* of struct http_route_settings */
 };
+
+struct http_mount_settings {
+    char *path;
+    char *root;
+};
+
+enum http_dot_files { HTTP_DOT_FILES_REFUSE, HTTP_DOT_FILES_SERVE };
 
 struct http_reply_settings {
     uint32_t status;
@@ -58,13 +76,35 @@ struct http_route {
     struct pl_handler_note note;
 };
 
+/* A directory whose files stand below a path. */
+struct http_root {
+    struct pl_view prefix; /* borrowed; without a slash at its end, so that of "/" is empty */
+    int fd;                /* owned */
+};
+
+/* Directories of one service: they are walked for each file. */
+#define HTTP_ROOTS_MAX 16
+
+#define HTTP_INDEX_BYTES_MAX 255
+
 struct http_service {
     struct http_route routes[PL_ROUTES_MAX]; /* in the order in which they are asked */
     size_t routes_count;
-    bool has_hosts;                     /* a route has one */
-    int root_fd;                        /* owned; -1 without a root */
-    struct http_file_cache *files;      /* owned; NULL without a root */
-    struct http_access_log *access_log; /* owned; NULL: off */
+    bool has_hosts;                         /* a route has one */
+    struct http_access_log *access_log;     /* owned; NULL: off */
+    struct http_root roots[HTTP_ROOTS_MAX]; /* the longest prefix first */
+    size_t roots_count;
+    struct http_types *types;      /* owned; NULL without a root */
+    struct http_file_cache *files; /* owned; NULL without a root */
+    struct pl_view index;          /* borrowed; with a NUL behind it */
+    bool has_listing;
+    bool serves_dot_files;
+    bool has_siblings;
+    bool has_gzip;
+    int gzip_level;
+    uint64_t gzip_bytes_min;
+    uint64_t gzip_bytes_max; /* at most HTTP_GZIP_BYTES_MAX */
+    uint32_t ranges_max;     /* at most HTTP_RANGES_MAX */
     size_t head_bytes_max;
     size_t target_bytes_max;
     uint64_t body_bytes_max; /* of bodies in parts */
@@ -125,15 +165,19 @@ bool http_find_param(const struct http_route *route, struct pl_view name, size_t
 
 /* ---- http_files.c ---------------------------------------------------------------------------- */
 
-int http_open_root(const char *path, struct pl_error *error);
+/* `key`: the setting that names the path. Thread: setup. */
+int http_open_root(const char *key, const char *path, struct pl_error *error);
+
+/* Whose prefix is the longest, or NULL. `path` is decoded. */
+const struct http_root *http_find_root(const struct http_service *service, struct pl_view path);
 
 /* A descriptor of what `path` leads to below the root, or a negative errno value. Thread: any. */
 int http_open_beneath(int root_fd, const char *path);
 
-/* The Content-Type that the path's ending stands for; constant. */
-const char *http_file_type(const char *path);
+/* How a request for a file that could not be opened is answered. */
+int http_status_of_errno(int err);
 
-/* Answers GET and HEAD with a regular file below the root. `path` is decoded. */
+/* Answers GET and HEAD with what stands below a root. `path` is decoded. */
 void http_serve_file(struct pl_http_exchange *exchange, struct pl_view path);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys below `http:` of a service. */
+#include "http_gzip.h"
+#include "http_range.h"
 #include "http_service.h"
 
 static const struct pl_setting reply_table[] = {
@@ -63,11 +65,86 @@ static const struct pl_setting access_log_table[] = {
     { .name = NULL },
 };
 
+static const struct pl_setting mount_table[] = {
+    { .name = "path",
+      .type = PL_SETTING_TEXT,
+      .offset = offsetof(struct http_mount_settings, path),
+      .help = "Where its files stand; the longest path that a request's begins with wins, at the "
+              "end of a segment." },
+    { .name = "root",
+      .type = PL_SETTING_PATH,
+      .offset = offsetof(struct http_mount_settings, root),
+      .help = "The directory." },
+    { .name = NULL },
+};
+
+static const char *const dot_files_words[] = { "refuse", "serve", NULL };
+
 const struct pl_setting http_settings_table[] = {
     { .name = "root",
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct http_settings, root),
       .help = "A directory whose files are served." },
+    { .name = "mounts",
+      .type = PL_SETTING_LIST,
+      .offset = offsetof(struct http_settings, mounts),
+      .rows = mount_table,
+      .item_bytes = sizeof(struct http_mount_settings),
+      .help = "More directories, each below a path of its own; root is the one below \"/\"." },
+    { .name = "index",
+      .type = PL_SETTING_TEXT,
+      .offset = offsetof(struct http_settings, index),
+      .by_default = "index.html",
+      .help = "The file that answers for its directory." },
+    { .name = "listing",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_listing),
+      .by_default = "false",
+      .help = "A directory without an index is answered with a page of its names, or with 404." },
+    { .name = "dot_files",
+      .type = PL_SETTING_WORD,
+      .offset = offsetof(struct http_settings, dot_files),
+      .by_default = "refuse",
+      .words = dot_files_words,
+      .help = "Files and directories whose names begin with a dot; refused ones are answered with "
+              "404. /.well-known is served in any case." },
+    { .name = "precompressed",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_siblings),
+      .by_default = "true",
+      .help = "Files NAME.br and NAME.gz, not older than NAME, are served in its place to who "
+              "accepts them; of types that compressing makes smaller." },
+    { .name = "gzip",
+      .type = PL_SETTING_BOOL,
+      .offset = offsetof(struct http_settings, has_gzip),
+      .by_default = "false",
+      .help =
+          "Files of such types are compressed when they are asked for, once, and kept in memory "
+          "beside the open files; needs open_files." },
+    { .name = "gzip_min",
+      .type = PL_SETTING_BYTES,
+      .offset = offsetof(struct http_settings, gzip_bytes_min),
+      .by_default = "1KiB",
+      .max = HTTP_GZIP_BYTES_MAX,
+      .help = "Smaller files are not worth it." },
+    { .name = "gzip_max",
+      .type = PL_SETTING_BYTES,
+      .offset = offsetof(struct http_settings, gzip_bytes_max),
+      .by_default = "64KiB",
+      .max = HTTP_GZIP_BYTES_MAX,
+      .help = "Larger files would hold a thread for too long: compress them beforehand." },
+    { .name = "gzip_level",
+      .type = PL_SETTING_COUNT,
+      .offset = offsetof(struct http_settings, gzip_level),
+      .by_default = "5",
+      .min = 1,
+      .max = 9,
+      .help = "1 is the fastest, 9 the smallest." },
+    { .name = "mime_types",
+      .type = PL_SETTING_PATH,
+      .offset = offsetof(struct http_settings, mime_types),
+      .help = "The Content-Type of each ending of a name; absent: /etc/mime.types, if it is there. "
+              "What it does not name comes from a small table in the program." },
     { .name = "open_files",
       .type = PL_SETTING_COUNT,
       .offset = offsetof(struct http_settings, open_files_max),
@@ -81,6 +158,13 @@ const struct pl_setting http_settings_table[] = {
       .max = (int64_t)3600 * 1000 * 1000,
       .help = "A file that was replaced or changed is seen after this long at the latest, in whole "
               "milliseconds; 0: at once." },
+    { .name = "max_ranges",
+      .type = PL_SETTING_COUNT,
+      .offset = offsetof(struct http_settings, ranges_max),
+      .by_default = "16",
+      .min = 1,
+      .max = HTTP_RANGES_MAX,
+      .help = "Ranges of one request for a file; one with more is answered with the whole file." },
     { .name = "max_head",
       .type = PL_SETTING_BYTES,
       .offset = offsetof(struct http_settings, head_bytes_max),

@@ -27,7 +27,7 @@ static void add_routes(void)
 
     if (service.routes_count > 0)
         return;
-    service.root_fd = -1;
+    service.roots_count = 0;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct http_route route = { .method = "GET", .path = paths[i] };
 

@@ -50,7 +50,7 @@ static int run_path(const char *path)
     return count;
 }
 
-/* The paths of the command line, or the target's own folder below the one that PL_CORPUS names. */
+/* The paths of the command line, or this target's whole corpus below PL_CORPUS. */
 int main(int argc, char **argv)
 {
     const char *corpus = getenv("PL_CORPUS");
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     int count = argc - 1, total = 0;
 
     if (count == 0 && corpus != NULL) {
-        snprintf(folder, sizeof(folder), "%s/%s", corpus, PL_CORPUS_FOLDER);
+        snprintf(folder, sizeof(folder), "%s/" CORPUS, corpus);
         paths = only;
         count = 1;
     }

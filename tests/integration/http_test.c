@@ -6,8 +6,8 @@
 int main(int argc, char **argv)
 {
     static const struct case_group *const groups[] = {
-        &web_replies, &web_deferred, &web_requests,   &web_refusals, &web_files, &web_fixed,
-        &web_parts,   &web_routes,   &web_same_bytes, &web_access,   NULL
+        &web_replies, &web_deferred, &web_requests, &web_refusals,   &web_files,  &web_static,
+        &web_fixed,   &web_parts,    &web_routes,   &web_same_bytes, &web_access, NULL
     };
     size_t count;
     struct CMUnitTest *cases = case_groups_join(groups, &count);

@@ -129,7 +129,9 @@ test_units() {
     local programs
     mapfile -t programs < <(unit_programs build-check)
     run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
-        'build-check/tests/fuzz/http_path_replay tests/fuzz/corpus/http_path/*'
+        'build-check/tests/fuzz/http_path_replay tests/fuzz/corpus/http_path/*' \
+        'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
+        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*'
 }
 
 test_contract() {
@@ -189,8 +191,32 @@ test_commands() {
 
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
+# The parser of requests has most of the time; the others are small, and soon know their inputs.
+fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz)
+
 build_fuzz() {
-    configure_and_make build-fuzz tests/fuzz/http_parse_fuzz tests/fuzz/http_path_fuzz -- --enable-fuzzing --disable-shared \
+    configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
+        --without-jemalloc CC=clang CFLAGS="-O1 -g"
+}
+
+run_fuzz_target() { # NAME SECONDS BYTES FOLDER
+    local corpus="$scratch/corpus-$1"
+    mkdir -p "$corpus"
+    "build-fuzz/tests/fuzz/$1" -max_total_time="$2" -max_len="$3" -print_final_stats=1 \
+        "$corpus" "tests/fuzz/corpus/$4"
+}
+
+run_fuzz() {
+    local target
+    run_fuzz_target http_parse_fuzz "$1" 4096 http || return 1
+    for target in "${fuzz_targets[@]:1}"; do
+        run_fuzz_target "$target" $(($1 / 10 + 1)) 512 "${target%_fuzz}" || return 1
+    done
+    echo "${#fuzz_targets[@]} passed, 0 failed"
+}
+
+fuzz() {
+    configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
         --without-jemalloc CC=clang CFLAGS="-O1 -g"
 }
 
@@ -198,17 +224,7 @@ build_fuzz() {
 run_fuzz_target() {
     local corpus="$scratch/corpus-$1"
     mkdir -p "$corpus"
-    "build-fuzz/tests/fuzz/$1" -max_total_time="$2" -max_len=4096 -print_final_stats=1 \
-        "$corpus" "tests/fuzz/corpus/$3"
-}
-
-# Messages are most of the seconds' worth; a path is small and soon seen.
-run_fuzz() {
-    local paths=$(($1 / 5 + 1))
-    run_fuzz_target http_parse_fuzz "$(($1 > paths ? $1 - paths : 1))" http || return 1
-    run_fuzz_target http_path_fuzz "$paths" http_path || return 1
-    echo "2 passed, 0 failed"
-}
+@@RUN@@}
 
 fuzz() {
     steps_begin

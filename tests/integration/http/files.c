@@ -99,7 +99,7 @@ static void files_below_the_root_are_served_and_no_others(void **state)
         { "/a%20b.txt", 200, "space\n", "text/plain; charset=utf-8" },
         { "/none", 200, "", "application/octet-stream" },
         { "/inside", 200, "dir\n", NULL },
-        { "/dir", 404, NULL, NULL },
+        { "/dir", 301, NULL, NULL },
         { "/missing", 404, NULL, NULL },
         { "/index.html/", 404, NULL, NULL },
         { "/fifo", 404, NULL, NULL },

@@ -67,6 +67,6 @@ void web_get(int fd, const char *path, int status, const char *body);
 
 /* In the order in which they run. */
 extern const struct case_group web_replies, web_deferred, web_requests, web_refusals, web_files,
-    web_fixed, web_parts, web_routes, web_same_bytes, web_access;
+    web_static, web_fixed, web_parts, web_routes, web_same_bytes, web_access;
 
 #endif

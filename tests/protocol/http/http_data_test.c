@@ -302,7 +302,7 @@ static void parameters_are_decoded_when_asked_for(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct http_service service = { .root_fd = -1 };
+        struct http_service service = { .roots_count = 0 };
         struct http_route route = { .method = "GET", .path = rows[i].pattern };
         struct http_asked asked = { .method = PL_VIEW("GET"), .host = PL_VIEW("") };
         struct http_found found;

@@ -24,7 +24,7 @@ static struct http_service service;
 static void begin_routes(void)
 {
     memset(&service, 0, sizeof(service));
-    service.root_fd = -1;
+    service.roots_count = 0;
 }
 
 static void add(const struct row *row)
@@ -281,7 +281,7 @@ static void asterisk_asks_the_whole_server_9110_9_3_7(void **state)
     EXPECT_ALL(rows, asked);
     EXPECT_ALL(own, asked_own);
     begin_routes();
-    service.root_fd = 0;
+    service.roots_count = 1;
     expect(&(struct expectation){ "OPTIONS", NULL, "*", "204 GET, HEAD, OPTIONS" });
 }
 
