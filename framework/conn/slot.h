@@ -84,6 +84,8 @@ struct pl_slot {
     uint8_t queued;        /* stands in the ready ring or an inbox */
     bool is_unwatched : 1; /* has no descriptor to arm */
     bool is_lent : 1;      /* held by a thread of the application, out of the handle set */
+    bool is_cut : 1;       /* has had its share and has not waited since: others go first */
+    bool was_queued : 1;   /* to a worker, since it waited last */
     uint32_t queued_us;    /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;   /* borrowed: who runs it now */

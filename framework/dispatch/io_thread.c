@@ -47,9 +47,16 @@ static void give_way(struct pl_io_model *model)
 {
     uint32_t idle = atomic_load_explicit(&model->workers.idle_count, memory_order_relaxed);
 
-    if (pl_ready_ring_count(&model->base.engine->ring) > 0 &&
+    if (pl_ready_ring_waiting(&model->base.engine->ring) > 0 &&
         model->workers.count - idle <= GIVE_WAY_WORKERS_MAX)
         (void)sched_yield();
+}
+
+/* The end of the round; see ready_ring.h. */
+static void take_one_cut(struct pl_io_model *model)
+{
+    if (model->cut.first != NULL)
+        pl_slot_queue_append(&model->events, pl_slot_queue_take(&model->cut));
 }
 
 struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
@@ -62,11 +69,13 @@ struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
     publish(model, thread);
     give_way(model);
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    is_awaited = pl_inbox_sleep(&model->inbox) || may_unstall(model) || model->later.first != NULL;
+    is_awaited = pl_inbox_sleep(&model->inbox) || may_unstall(model) ||
+                 model->later.first != NULL || model->cut.first != NULL;
     pl_engine_poll(model->base.engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &model->events);
     pl_slot_queue_move_all(&model->events, &model->later);
     pl_inbox_take(&model->inbox, &model->events);
     take_stalled(model);
+    take_one_cut(model);
     return pl_slot_queue_take(&model->events);
 }
 
@@ -76,8 +85,9 @@ enum pl_next pl_io_run(struct pl_io_model *model, struct pl_thread *thread, stru
     enum pl_next next;
 
     thread->is_inline = model->worker_stages != 0 && model->settings.is_inlining &&
-                        slot->kind == &pl_conn_kind && model->events.first == NULL &&
-                        queue_depth(model) == 0;
+                        slot->kind == &pl_conn_kind && !slot->was_queued &&
+                        model->events.first == NULL && model->to_queue.first == NULL &&
+                        pl_ready_ring_waiting(&model->base.engine->ring) == 0;
     if (thread->is_inline)
         stages |= model->worker_stages;
     next = pl_turn_run(thread, slot, stages);
@@ -113,6 +123,10 @@ bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, stru
 void pl_io_queue(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot)
 {
     PL_COUNT(thread->stats, queued);
+    /* A unit of the input is small enough to end within the budget; the next one at once is as good
+     * as a turn that was cut. */
+    slot->is_cut |= slot->was_queued;
+    slot->was_queued = true;
     pl_slot_queue_append(&model->to_queue, slot);
 }
 
@@ -125,10 +139,19 @@ static bool has_work(void *context)
     return pl_ready_ring_count(&model->base.engine->ring) > 0;
 }
 
+/* Only what was cut is left: the I/O thread, if it shares this CPU, first looks who waits. */
+static void let_io_look(struct pl_ready_ring *ring)
+{
+    if (pl_ready_ring_waiting(ring) == 0 && pl_ready_ring_count(ring) > 0)
+        (void)sched_yield();
+}
+
 struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thread)
 {
-    struct pl_slot *slot = pl_ready_ring_take(&model->base.engine->ring);
+    struct pl_slot *slot;
 
+    let_io_look(&model->base.engine->ring);
+    slot = pl_ready_ring_take(&model->base.engine->ring);
     if (slot == NULL) {
         pl_thread_set_park(&model->workers, thread, has_work, model);
         pl_thread_tick(thread);
@@ -156,7 +179,7 @@ void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct p
     struct pl_io_model *model = pl_io_model_of(base);
 
     if (thread == model->io.threads) {
-        pl_slot_queue_append(&model->later, slot);
+        pl_slot_queue_append(slot->is_cut ? &model->cut : &model->later, slot);
         return;
     }
     if (!pl_next_is_stage((enum pl_next)slot->next) ||

@@ -29,6 +29,7 @@ struct pl_io_model {
     /* The I/O thread only. */
     struct pl_slot_queue events;   /* won or handed back, not yet looked at */
     struct pl_slot_queue later;    /* its own that go on, after the kernel was asked */
+    struct pl_slot_queue cut;      /* of those the ones that were cut: one a round */
     struct pl_slot_queue stalled;  /* held and unread, because the queue is full */
     struct pl_slot_queue to_queue; /* for the workers, published at the end of the batch */
     /* Written by the I/O thread, read by workers: somebody stalls. */

@@ -105,8 +105,8 @@ static void wake_someone(struct leader_followers *lf, struct pl_thread *by)
         pl_waker_wake(lf->base.engine->shards[0].waker_fd);
 }
 
-/* Once a round of the ring the kernel is asked without waiting, and what it has joins the ring's
- * tail: slots that come again and again must not keep the others out. */
+/* Once a round of the ring, and before what was cut goes on, the kernel is asked without waiting,
+ * and what it has joins the ring: slots that come again and again must not keep the others out. */
 static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread)
 {
     struct pl_ready_ring *ring = &lf->base.engine->ring;
@@ -114,7 +114,8 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
     uint32_t round;
 
     /* Not counted below 0, however long somebody else leads. */
-    if (atomic_load_explicit(&lf->pops_left, memory_order_relaxed) > 0 &&
+    if (pl_ready_ring_waiting(ring) > 0 &&
+        atomic_load_explicit(&lf->pops_left, memory_order_relaxed) > 0 &&
         atomic_fetch_sub(&lf->pops_left, 1) > 1)
         return;
     if (!become_leader(lf))
@@ -129,11 +130,14 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread)
 {
     struct pl_ready_ring *ring = &lf->base.engine->ring;
-    struct pl_slot *slot = pl_ready_ring_take(ring);
+    struct pl_slot *slot;
 
-    if (slot == NULL)
+    if (pl_ready_ring_count(ring) == 0)
         return NULL;
     look_at_kernel(lf, thread);
+    slot = pl_ready_ring_take(ring);
+    if (slot == NULL)
+        return NULL;
     if (pl_ready_ring_count(ring) > 0)
         wake_someone(lf, thread); /* the leader too: it may be the only one who is free */
     else if (lf->promotion == PL_PROMOTION_ALWAYS && is_someone_needed(lf))

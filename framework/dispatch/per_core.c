@@ -28,7 +28,7 @@
 
 struct loop {
     struct pl_inbox inbox;
-    struct pl_slot_queue ready; /* the loop's thread only */
+    struct pl_slot_queue ready, cut; /* the loop's thread only */
     unsigned char apart[APART_BYTES];
 };
 
@@ -40,6 +40,7 @@ struct per_core {
 };
 
 static void wait_for_events(struct loop *loop, struct pl_thread *thread);
+static void run(struct pl_thread *thread, struct pl_slot *slot);
 
 static void *loop_main(void *argument)
 {
@@ -49,15 +50,19 @@ static void *loop_main(void *argument)
 
     while (!pl_thread_set_is_stopping(&model->set)) {
         wait_for_events(loop, thread);
-        /* One turn each: what comes again stands behind what comes meanwhile. */
-        for (uint32_t left = loop->ready.count; left > 0; left--) {
-            struct pl_slot *slot = pl_slot_queue_take(&loop->ready);
-
-            pl_settle(thread, slot, pl_turn_run(thread, slot, PL_STAGES_ALL));
-            pl_turn_end(thread);
-        }
+        /* A round, as of the ready ring: one turn for each that waits, and for one that was cut. */
+        for (uint32_t left = loop->ready.count; left > 0; left--)
+            run(thread, pl_slot_queue_take(&loop->ready));
+        if (loop->cut.first != NULL)
+            run(thread, pl_slot_queue_take(&loop->cut));
     }
     return NULL;
+}
+
+static void run(struct pl_thread *thread, struct pl_slot *slot)
+{
+    pl_settle(thread, slot, pl_turn_run(thread, slot, PL_STAGES_ALL));
+    pl_turn_end(thread);
 }
 
 static void wait_for_events(struct loop *loop, struct pl_thread *thread)
@@ -65,7 +70,8 @@ static void wait_for_events(struct loop *loop, struct pl_thread *thread)
     bool is_awaited;
 
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    is_awaited = pl_inbox_sleep(&loop->inbox) || loop->ready.first != NULL;
+    is_awaited =
+        pl_inbox_sleep(&loop->inbox) || loop->ready.first != NULL || loop->cut.first != NULL;
     pl_engine_poll(thread->engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &loop->ready);
     pl_inbox_take(&loop->inbox, &loop->ready);
 }
@@ -76,7 +82,7 @@ static void ready(struct pl_model *base, struct pl_thread *thread, struct pl_slo
     struct loop *loop = &model->loops[slot->shard];
 
     if (thread != NULL && thread->shard == slot->shard)
-        pl_slot_queue_append(&loop->ready, slot);
+        pl_slot_queue_append(slot->is_cut ? &loop->cut : &loop->ready, slot);
     else
         pl_inbox_post(&loop->inbox, slot);
 }

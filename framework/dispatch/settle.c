@@ -25,6 +25,7 @@ static void wait(struct pl_thread *thread, struct pl_slot *slot)
     struct pl_engine *engine = slot->engine;
     uint32_t reasons;
 
+    slot->is_cut = slot->was_queued = false;
     if (!slot->is_unwatched) {
         struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
         int err = pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits);
@@ -55,6 +56,7 @@ static void again(struct pl_thread *thread, struct pl_slot *slot)
             slot->next = (uint8_t)next;
     }
     PL_COUNT(thread->stats, turns_cut);
+    slot->is_cut = true;
     slot->engine->model->ops->ready(slot->engine->model, thread, slot);
 }
 

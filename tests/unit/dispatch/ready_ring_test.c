@@ -76,12 +76,52 @@ static void what_stands_in_it_says_so_and_since_when(void **state)
     assert_null(slots[0].ready_next);
 }
 
+static void expect_order(const size_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_equal(pl_ready_ring_take(&ring), &slots[order[i]]);
+}
+
+/* 0 to 3 wait, 4 to 6 were cut. */
+static void one_that_was_cut_stands_between_two_rounds_of_the_others(void **state)
+{
+    static const size_t first[] = { 0, 1, 2, 4 }, second[] = { 0, 1, 3, 5 }, rest[] = { 6, 4, 5 };
+    struct pl_slot_queue batch = { .first = NULL };
+
+    (void)state;
+    for (size_t i = 4; i < 7; i++)
+        slots[i].is_cut = true;
+    pl_slot_queue_append(&batch, &slots[4]);
+    pl_slot_queue_append(&batch, &slots[0]);
+    pl_slot_queue_append(&batch, &slots[5]);
+    pl_ready_ring_append_all(&ring, &batch, 1);
+    pl_ready_ring_append(&ring, &slots[1], 1);
+    pl_ready_ring_append(&ring, &slots[6], 1);
+    pl_ready_ring_append(&ring, &slots[2], 1);
+    ring.is_round_new = true;
+    assert_int_equal(pl_ready_ring_waiting(&ring), 3);
+    assert_int_equal(pl_ready_ring_count(&ring), 6);
+    assert_ptr_equal(pl_ready_ring_take(&ring), &slots[first[0]]);
+    pl_ready_ring_append(&ring, &slots[0], 1); /* of the next round */
+    expect_order(first + 1, 3);
+    pl_ready_ring_append(&ring, &slots[4], 1);
+    pl_ready_ring_append(&ring, &slots[1], 1);
+    pl_ready_ring_append(&ring, &slots[3], 1);
+    expect_order(second, 4);
+    pl_ready_ring_append(&ring, &slots[5], 1);
+    assert_int_equal(pl_ready_ring_waiting(&ring), 0);
+    expect_order(rest, 3); /* nobody else waits */
+    assert_null(pl_ready_ring_take(&ring));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_oldest_comes_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_keeps_its_order_behind_the_others, setup, teardown),
         cmocka_unit_test_setup_teardown(what_stands_in_it_says_so_and_since_when, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_was_cut_stands_between_two_rounds_of_the_others,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
