@@ -7,6 +7,10 @@
 
 #define DAY_S (24 * 3600)
 
+/* Of the years 0 to 9999. */
+#define FIRST_S (-62167219200)
+#define LAST_S  253402300799
+
 /* Of the week that follows; 1970 began on a Thursday. */
 static const char days[7][10] = { "Sunday",   "Monday", "Tuesday", "Wednesday",
                                   "Thursday", "Friday", "Saturday" };
@@ -233,7 +237,7 @@ bool http_date_parse(struct pl_view text, int64_t now_s, int64_t *ret_s)
     if (weekday_of(day_number(reader.year, reader.month, reader.day)) != reader.weekday)
         return false;
     *ret_s = seconds_of(&reader);
-    return true;
+    return *ret_s <= LAST_S; /* the leap second at the end of 9999 */
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -253,8 +257,7 @@ static char *put_two(char *at, int number)
 
 void http_date_format(int64_t seconds, char *bytes)
 {
-    const int64_t first_s = -62167219200, last_s = 253402300799;
-    int64_t day = floor_days(seconds < first_s ? first_s : seconds > last_s ? last_s : seconds);
+    int64_t day = floor_days(seconds < FIRST_S ? FIRST_S : seconds > LAST_S ? LAST_S : seconds);
     int second = (int)(((seconds % DAY_S) + DAY_S) % DAY_S);
     char *at = put(bytes, days[weekday_of(day)], 3);
     struct reader date;
