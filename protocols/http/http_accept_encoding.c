@@ -13,17 +13,6 @@ struct reading {
     uint16_t any;                /* of "*" */
 };
 
-static void trim(struct pl_view *text)
-{
-    while (text->length > 0 && (*text->bytes == ' ' || *text->bytes == '\t')) {
-        text->bytes++;
-        text->length--;
-    }
-    while (text->length > 0 &&
-           (text->bytes[text->length - 1] == ' ' || text->bytes[text->length - 1] == '\t'))
-        text->length--;
-}
-
 /* What stands in front of the separator; the rest is what stands behind it. */
 static struct pl_view take_part(struct pl_view *rest, char separator)
 {
@@ -34,8 +23,7 @@ static struct pl_view take_part(struct pl_view *rest, char separator)
 
     rest->bytes += used;
     rest->length -= used;
-    trim(&part);
-    return part;
+    return http_trim(part);
 }
 
 /* qvalue (RFC 9110, 12.4.2) in thousandths. */
@@ -99,7 +87,7 @@ static bool read_line(struct reading *reading, struct pl_view line)
 
         if (name.length == 0 && !has_parameter)
             continue;
-        trim(&element);
+        element = http_trim(element);
         if (!is_token(name) || (has_parameter && !read_parameter(element, &weight)))
             return false;
         note(reading, name, weight);

@@ -10,18 +10,6 @@
 /* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
 #define SIZE_DIGITS_MAX 15
 
-struct pl_view http_trim(struct pl_view text)
-{
-    while (text.length > 0 && (*text.bytes == ' ' || *text.bytes == '\t')) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 &&
-           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 bool http_take_element(struct pl_view *list, struct pl_view *ret_element)
 {
     while (list->length > 0) {

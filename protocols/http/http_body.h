@@ -32,8 +32,6 @@ int http_read_response_framing(const struct http_head *head, struct pl_view inpu
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
                      struct http_span *ret_query);
 
-/* Without the white space around it. */
-struct pl_view http_trim(struct pl_view text);
 /* Takes the next element of a comma-separated list (RFC 9110, 5.6.1); false at its end. */
 bool http_take_element(struct pl_view *list, struct pl_view *ret_element);
 

@@ -9,25 +9,13 @@
 /* As long as the fields of a reply may be together. */
 #define COOKIE_BYTES_MAX HTTP_EXTRA_BYTES_MAX
 
-static struct pl_view trim(struct pl_view text)
-{
-    while (text.length > 0 && (*text.bytes == ' ' || *text.bytes == '\t')) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 &&
-           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 /* cookie-pair *( "; " cookie-pair ) (RFC 6265, 4.2.1), with any white space around a pair. */
 static bool find_pair(struct pl_view pairs, struct pl_view name, struct pl_view *ret_value)
 {
     while (pairs.length > 0) {
         const char *end = memchr(pairs.bytes, ';', pairs.length);
         size_t length = end == NULL ? pairs.length : (size_t)(end - pairs.bytes);
-        struct pl_view pair = trim((struct pl_view){ .bytes = pairs.bytes, .length = length });
+        struct pl_view pair = http_trim((struct pl_view){ .bytes = pairs.bytes, .length = length });
 
         if (pair.length > name.length && pair.bytes[name.length] == '=' &&
             memcmp(pair.bytes, name.bytes, name.length) == 0) {

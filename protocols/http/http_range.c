@@ -132,18 +132,6 @@ static void join(struct http_range_set *set, size_t index)
     }
 }
 
-static struct pl_view trimmed(struct pl_view text)
-{
-    while (text.length > 0 && (*text.bytes == ' ' || *text.bytes == '\t')) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 &&
-           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 /* The next element of a list, which may be empty. */
 static struct pl_view take_element(struct pl_view *list)
 {
@@ -155,7 +143,7 @@ static struct pl_view take_element(struct pl_view *list)
 
     list->bytes += used;
     list->length -= used;
-    return trimmed(element);
+    return http_trim(element);
 }
 
 static bool take_unit(struct pl_view *value)

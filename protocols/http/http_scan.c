@@ -84,3 +84,15 @@ size_t http_scan_vector(const unsigned char *bytes, size_t length, enum http_cla
 }
 
 #endif
+
+struct pl_view http_trim(struct pl_view text)
+{
+    while (text.length > 0 && (*text.bytes == ' ' || *text.bytes == '\t')) {
+        text.bytes++;
+        text.length--;
+    }
+    while (text.length > 0 &&
+           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t'))
+        text.length--;
+    return text;
+}

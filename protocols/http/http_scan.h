@@ -7,6 +7,8 @@
 #ifndef PL_HTTP_SCAN_H
 #define PL_HTTP_SCAN_H
 
+#include <paceline/view.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -42,5 +44,8 @@ static inline size_t http_scan(const unsigned char *bytes, size_t length, enum h
                ? http_scan_vector(bytes, length, class)
                : http_scan_scalar(bytes, length, class);
 }
+
+/* Without the white space (RFC 9110, 5.6.3) around it. */
+struct pl_view http_trim(struct pl_view text);
 
 #endif
