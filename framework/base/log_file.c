@@ -23,8 +23,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bytes that one write gathers. */
@@ -188,6 +190,25 @@ static bool wait_for_room(struct pl_log_file *file, int64_t *until_ms)
     return false;
 }
 
+/* A FIFO that nobody reads would end the process: its signal is taken away before it is seen. */
+static ssize_t write_quietly(int fd, const char *bytes, size_t length)
+{
+    const struct timespec now = { .tv_sec = 0 };
+    sigset_t pipe, before;
+    ssize_t written;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    written = write(fd, bytes, length);
+    if (written < 0 && errno == EPIPE) {
+        (void)sigtimedwait(&pipe, NULL, &now);
+        errno = EPIPE;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return written;
+}
+
 /* Returns how many bytes were written, and why it were not all. */
 static size_t write_bytes(struct pl_log_file *file, const char *bytes, size_t length, int *ret_err)
 {
@@ -195,7 +216,7 @@ static size_t write_bytes(struct pl_log_file *file, const char *bytes, size_t le
     size_t done = 0;
 
     while (done < length) {
-        ssize_t written = write(file->fd, bytes + done, length - done);
+        ssize_t written = write_quietly(file->fd, bytes + done, length - done);
 
         if (written > 0) {
             done += (size_t)written;

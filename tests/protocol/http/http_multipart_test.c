@@ -145,8 +145,8 @@ static void what_is_no_form_is_broken(void **state)
         "--aB3\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx",
         "--aB3\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\nx",
         "--aB3\r\nContent-Disposition: form-data; name=a x\r\n\r\nx",
-        "--aB3\r\nContent-Disposition: form-data; name=a\r\n"
-        "Content-Disposition: form-data; name=b\r\n\r\nx",
+        ("--aB3\r\nContent-Disposition: form-data; name=a\r\n"
+         "Content-Disposition: form-data; name=b\r\n\r\nx"),
         "--aB3\r\nno colon\r\n\r\nx",
         "--aB3\r\n: no name\r\n\r\nx",
         "--aB3\r\nA: b\rC: d\r\n\r\nx",
@@ -183,8 +183,8 @@ static void the_boundary_is_the_types(void **state)
     static const char *const good[] = {
         "multipart/form-data;boundary=a",
         "Multipart/Form-Data ; charset=utf-8; Boundary=\"a b:c\"",
-        "multipart/form-data; boundary="
-        "0123456789012345678901234567890123456789012345678901234567890123456789",
+        ("multipart/form-data; boundary="
+         "0123456789012345678901234567890123456789012345678901234567890123456789"),
     };
     static const char *const bad[] = {
         "",
@@ -198,8 +198,8 @@ static void the_boundary_is_the_types(void **state)
         "multipart/form-data; boundary=\"a\xff\"",
         "multipart/form-data; boundary=a; boundary=b",
         "multipart/form-data; boundary=a,b",
-        "multipart/form-data; boundary="
-        "01234567890123456789012345678901234567890123456789012345678901234567890",
+        ("multipart/form-data; boundary="
+         "01234567890123456789012345678901234567890123456789012345678901234567890"),
     };
     struct pl_http_multipart multipart;
 
