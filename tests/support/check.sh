@@ -250,7 +250,7 @@ check() {
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
             'planted faults' 50 'the tour' 40 'load and peers' 60 \
             'paceline-bench' 65 \
-            'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
+            'the page in a browser' 15 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
     step packages install_missing "${build_packages[@]}" "${show_packages[@]}" \
@@ -307,6 +307,7 @@ check_rest() {
     suite 'load and peers' scripts load_test.sh peers_test.sh
     suite 'paceline-bench' scripts bench_test.sh claims_test.sh
     suite 'the page in a browser' scripts page_test.sh
+    suite 'clients of others' scripts clients_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
     suite 'fuzzing' test_fuzz_short
     suite 'distribution' scripts distribution_test.sh
