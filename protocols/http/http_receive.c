@@ -39,20 +39,14 @@ bool http_may_discard(const struct pl_http_exchange *exchange)
            (exchange->framing.is_chunked || exchange->body_left <= DISCARD_BYTES_MAX);
 }
 
-static void start(struct pl_conn *conn, struct pl_http_exchange *exchange)
-{
-    exchange->body_begin = exchange->body_end = exchange->raw = 0;
-    exchange->phase = HTTP_PHASE_RECEIVING;
-    pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
-}
-
 enum pl_next http_begin_receiving(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     http_forget_request(conn, exchange);
     if (!exchange->is_body_open)
         exchange->body_left = 0; /* a request without a body: its one part is the last */
     exchange->is_body_open = true;
-    start(conn, exchange);
+    exchange->phase = HTTP_PHASE_RECEIVING;
+    pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
     return PL_RUN_PROCESS;
 }
 
@@ -60,7 +54,8 @@ enum pl_next http_discard_body(struct pl_conn *conn, struct pl_http_exchange *ex
 {
     exchange->consumer = NULL;
     if (exchange->phase != HTTP_PHASE_RECEIVING)
-        start(conn, exchange);
+        pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
+    exchange->phase = HTTP_PHASE_RECEIVING;
     if (exchange->body_left > DISCARD_BYTES_MAX)
         exchange->body_left = DISCARD_BYTES_MAX;
     return PL_RUN_PROCESS;

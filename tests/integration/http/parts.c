@@ -213,6 +213,24 @@ static void what_is_left_of_a_small_body_is_thrown_away(void **state)
     web_stop();
 }
 
+static void trailers_that_nobody_wants_may_come_in_two(void **state)
+{
+    static const char *const paths[] = { "/enough", "/enough-block" };
+
+    (void)state;
+    start(NULL);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        int fd = begin_post(paths[i], "Transfer-Encoding: chunked\r\n");
+
+        client_say(fd, "3\r\nabc\r\n0\r\nX-Trailer: the first half ");
+        reply_expect(fd, 403, "enough\n");
+        client_say(fd, "and the second\r\n\r\n");
+        web_get(fd, "/direct", 200, "direct\n");
+        client_close(fd);
+    }
+    web_stop();
+}
+
 static void a_large_body_that_nobody_wants_ends_the_connection(void **state)
 {
     (void)state;
@@ -415,6 +433,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_body_over_the_bound_is_413_9110_15_5_14),
     cmocka_unit_test(leave_to_continue_is_given_to_those_who_read_9110_10_1_1),
     cmocka_unit_test(what_is_left_of_a_small_body_is_thrown_away),
+    cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
     cmocka_unit_test(a_client_that_leaves_lets_the_consumer_go),
     cmocka_unit_test(broken_framing_is_400_and_lets_the_consumer_go),
