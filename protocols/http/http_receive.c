@@ -53,9 +53,11 @@ enum pl_next http_begin_receiving(struct pl_conn *conn, struct pl_http_exchange 
 enum pl_next http_discard_body(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     exchange->consumer = NULL;
-    if (exchange->phase != HTTP_PHASE_RECEIVING)
+    /* Who was paused has been answered instead of resumed. */
+    if (exchange->phase != HTTP_PHASE_RECEIVING || exchange->is_paused)
         pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
     exchange->phase = HTTP_PHASE_RECEIVING;
+    exchange->is_paused = false;
     if (exchange->body_left > DISCARD_BYTES_MAX)
         exchange->body_left = DISCARD_BYTES_MAX;
     return PL_RUN_PROCESS;

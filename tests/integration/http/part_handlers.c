@@ -13,7 +13,7 @@
 
 /* ---- bodies ---- */
 
-enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH };
+enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED };
 
 struct upload {
     enum upload_kind kind;
@@ -23,7 +23,8 @@ struct upload {
     char text[128];
 };
 
-static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH;
+static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH,
+                              answered = ANSWERED;
 
 uint32_t web_sum(uint32_t sum, const char *bytes, size_t length)
 {
@@ -103,6 +104,16 @@ static enum pl_http_consume consume(struct pl_http_exchange *exchange, struct pl
         finish(exchange, upload);
         return PL_HTTP_TAKEN;
     }
+    if (upload->kind == ANSWERED) {
+        struct upload *copy = malloc(sizeof(*copy));
+
+        if (copy == NULL)
+            abort();
+        *copy = *upload;
+        snprintf(copy->text, sizeof(copy->text), "no more\n");
+        in_a_thread(answer_upload, copy);
+        return PL_HTTP_PAUSED;
+    }
     if (upload->kind == PAUSING) {
         struct pl_http_deferred *copy = malloc(sizeof(*copy));
 
@@ -123,7 +134,7 @@ static void receive(struct pl_http_exchange *exchange, void *context)
         abort();
     upload->kind = *(const enum upload_kind *)context;
     upload->sum = WEB_SUM_BEGIN;
-    if (upload->kind == LATER || upload->kind == PAUSING)
+    if (upload->kind == LATER || upload->kind == PAUSING || upload->kind == ANSWERED)
         upload->deferred = pl_http_defer(exchange);
     pl_http_receive_body(exchange, consume, upload);
 }
@@ -265,6 +276,7 @@ static const struct pl_http_route routes[] = {
     UPLOAD("/sum-block", true, receive, &at_once),
     UPLOAD("/sum-later", false, receive, &later),
     UPLOAD("/sum-paused", false, receive, &pausing),
+    UPLOAD("/answered", false, receive, &answered),
     UPLOAD("/enough", false, receive, &enough),
     UPLOAD("/enough-block", true, receive, &enough),
     UPLOAD("/refuse", false, refuse, NULL),

@@ -213,6 +213,22 @@ static void what_is_left_of_a_small_body_is_thrown_away(void **state)
     web_stop();
 }
 
+static void an_answer_to_a_paused_body_lets_the_next_request_in(void **state)
+{
+    int fd;
+
+    (void)state;
+    start(NULL);
+    fd = begin_post("/answered", "Content-Length: 20000\r\n");
+    client_send(fd, pattern, 10);
+    reply_expect(fd, 200, "no more\n");
+    client_await(&web.consumers_dropped, 1);
+    client_send(fd, pattern, 20000 - 10);
+    web_get(fd, "/direct", 200, "direct\n");
+    client_close(fd);
+    web_stop();
+}
+
 static void trailers_that_nobody_wants_may_come_in_two(void **state)
 {
     static const char *const paths[] = { "/enough", "/enough-block" };
@@ -433,6 +449,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_body_over_the_bound_is_413_9110_15_5_14),
     cmocka_unit_test(leave_to_continue_is_given_to_those_who_read_9110_10_1_1),
     cmocka_unit_test(what_is_left_of_a_small_body_is_thrown_away),
+    cmocka_unit_test(an_answer_to_a_paused_body_lets_the_next_request_in),
     cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
     cmocka_unit_test(a_client_that_leaves_lets_the_consumer_go),
