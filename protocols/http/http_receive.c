@@ -133,6 +133,12 @@ static uint8_t ask_consumer(struct pl_http_exchange *exchange)
 
 /* ---- taking it ----------------------------------------------------------------------------- */
 
+/* It has seen the last part, or wants no other. */
+static bool is_consumer_done(const struct pl_http_exchange *exchange)
+{
+    return exchange->consumed == PL_HTTP_ENOUGH || exchange->status != 0 || !exchange->is_body_open;
+}
+
 static void run_part(struct pl_job *job)
 {
     struct pl_http_exchange *exchange = pl_job_state(job);
@@ -141,6 +147,8 @@ static void run_part(struct pl_job *job)
     exchange->message = pl_job_input(job);
     exchange->output = pl_job_output(job);
     exchange->consumed = ask_consumer(exchange);
+    if (is_consumer_done(exchange))
+        exchange->consumer = NULL; /* nor is it called when its connection has gone meanwhile */
 }
 
 /* The consumer may block: the part leaves with it, and the connection is parked meanwhile, which
@@ -166,9 +174,7 @@ static enum pl_next start_part_job(struct pl_conn *conn, struct pl_http_exchange
 
 enum pl_next http_part_taken(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    bool is_over = exchange->consumed == PL_HTTP_ENOUGH || exchange->status != 0;
-
-    if (is_over || !exchange->is_body_open) {
+    if (is_consumer_done(exchange)) {
         exchange->consumer = NULL;
         return http_handled(conn, exchange);
     }

@@ -13,7 +13,7 @@
 
 /* ---- bodies ---- */
 
-enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED };
+enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED, WAITING };
 
 struct upload {
     enum upload_kind kind;
@@ -24,7 +24,7 @@ struct upload {
 };
 
 static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH,
-                              answered = ANSWERED;
+                              answered = ANSWERED, waiting = WAITING;
 
 uint32_t web_sum(uint32_t sum, const char *bytes, size_t length)
 {
@@ -97,6 +97,13 @@ static enum pl_http_consume consume(struct pl_http_exchange *exchange, struct pl
     upload->sum = web_sum(upload->sum, part.bytes, part.length);
     if (upload->kind == ENOUGH) {
         pl_http_reply_text(exchange, 403, "enough\n");
+        free(upload);
+        return PL_HTTP_ENOUGH;
+    }
+    if (upload->kind == WAITING) {
+        for (int i = 0; i < CLIENT_DEADLINE_MS && atomic_load(&web.releases) == 0; i++)
+            client_pause_ms(1);
+        atomic_fetch_add(&web.blocked, 1);
         free(upload);
         return PL_HTTP_ENOUGH;
     }
@@ -276,6 +283,7 @@ static const struct pl_http_route routes[] = {
     UPLOAD("/sum-block", true, receive, &at_once),
     UPLOAD("/sum-later", false, receive, &later),
     UPLOAD("/sum-paused", false, receive, &pausing),
+    UPLOAD("/waiting", true, receive, &waiting),
     UPLOAD("/answered", false, receive, &answered),
     UPLOAD("/enough", false, receive, &enough),
     UPLOAD("/enough-block", true, receive, &enough),

@@ -213,6 +213,26 @@ static void what_is_left_of_a_small_body_is_thrown_away(void **state)
     web_stop();
 }
 
+static void a_consumer_that_is_done_is_not_called_when_its_client_has_left(void **state)
+{
+    static const char *const sets[] = { "timeouts.handler=50ms", NULL };
+
+    (void)state;
+    start(sets);
+    for (uint32_t i = 0; i < 2; i++) {
+        int fd = begin_post("/waiting", i == 0 ? "Content-Length: 5\r\n" : "Content-Length: 9\r\n");
+
+        client_send(fd, pattern, 5);
+        reply_expect(fd, 503, NULL);
+        atomic_store(&web.releases, 1);
+        client_await(&web.blocked, i + 1);
+        atomic_store(&web.releases, 0);
+        client_close(fd);
+    }
+    web_stop();
+    assert_int_equal(atomic_load(&web.consumers_dropped), 0);
+}
+
 static void an_answer_to_a_paused_body_lets_the_next_request_in(void **state)
 {
     int fd;
@@ -449,6 +469,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_body_over_the_bound_is_413_9110_15_5_14),
     cmocka_unit_test(leave_to_continue_is_given_to_those_who_read_9110_10_1_1),
     cmocka_unit_test(what_is_left_of_a_small_body_is_thrown_away),
+    cmocka_unit_test(a_consumer_that_is_done_is_not_called_when_its_client_has_left),
     cmocka_unit_test(an_answer_to_a_paused_body_lets_the_next_request_in),
     cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
