@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static const char *const readers[] = { "/sum", "/sum-block", "/sum-later", "/sum-paused" };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
@@ -249,6 +250,35 @@ static void an_answer_to_a_paused_body_lets_the_next_request_in(void **state)
     web_stop();
 }
 
+static void what_is_thrown_away_may_meet_a_full_queue(void **state)
+{
+    static const char *const sets[] = { "dispatch.queue.max=1", "dispatch.queue.full=refuse",
+                                        "dispatch.inline=false", NULL };
+    int answered[4], waiting[8];
+
+    (void)state;
+    start(sets);
+    for (size_t i = 0; i < 4; i++) {
+        answered[i] = begin_post("/enough", "Content-Length: 20000\r\n");
+        client_send(answered[i], pattern, 10);
+        reply_expect(answered[i], 403, "enough\n");
+    }
+    for (size_t i = 0; i < 8; i++)
+        waiting[i] = begin_post("/waiting", "");
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < 4; i++)
+            (void)!send(answered[i], pattern, 10, MSG_NOSIGNAL);
+        client_pause_ms(1);
+    }
+    atomic_store(&web.releases, 1);
+    for (size_t i = 0; i < 8; i++)
+        client_close(waiting[i]);
+    for (size_t i = 0; i < 4; i++)
+        client_close(answered[i]);
+    web_await_no_connection();
+    web_stop();
+}
+
 static void trailers_that_nobody_wants_may_come_in_two(void **state)
 {
     static const char *const paths[] = { "/enough", "/enough-block" };
@@ -471,6 +501,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(what_is_left_of_a_small_body_is_thrown_away),
     cmocka_unit_test(a_consumer_that_is_done_is_not_called_when_its_client_has_left),
     cmocka_unit_test(an_answer_to_a_paused_body_lets_the_next_request_in),
+    cmocka_unit_test(what_is_thrown_away_may_meet_a_full_queue),
     cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
     cmocka_unit_test(a_client_that_leaves_lets_the_consumer_go),
