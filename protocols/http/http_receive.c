@@ -21,6 +21,7 @@ void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *c
 {
     exchange->consumer = consumer;
     exchange->consumer_context = context;
+    exchange->accepts_trailers = http_accepts_trailers(exchange);
 }
 
 void http_drop_consumer(struct pl_http_exchange *exchange)

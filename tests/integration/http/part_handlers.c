@@ -13,7 +13,7 @@
 
 /* ---- bodies ---- */
 
-enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED, WAITING };
+enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED, WAITING, TRAILED };
 
 struct upload {
     enum upload_kind kind;
@@ -24,7 +24,7 @@ struct upload {
 };
 
 static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH,
-                              answered = ANSWERED, waiting = WAITING;
+                              answered = ANSWERED, waiting = WAITING, trailed = TRAILED;
 
 uint32_t web_sum(uint32_t sum, const char *bytes, size_t length)
 {
@@ -65,6 +65,26 @@ static void in_a_thread(void *(*run)(void *), void *argument)
     pthread_detach(thread);
 }
 
+/* Ten bytes in two parts; what does not fit a promised length is refused. */
+static enum pl_http_produce produce_ten(struct pl_http_exchange *exchange, void *context)
+{
+    bool is_short = *(const char *)context == 's';
+
+    if (exchange == NULL)
+        return PL_HTTP_DONE;
+    if (pl_http_write(exchange, "01234", 5) < 0)
+        abort();
+    if (is_short)
+        return PL_HTTP_DONE;
+    if (pl_http_write(exchange, "56789", 5) < 0)
+        abort();
+    atomic_store(&web.last_result, pl_http_write(exchange, "x", *(const char *)context == 'l'));
+    atomic_store(&web.second_result, pl_http_add_trailer(exchange, "Content-Length", "7"));
+    if (pl_http_add_trailer(exchange, "X-Sum", "ten") < 0)
+        abort();
+    return PL_HTTP_DONE;
+}
+
 static void finish(struct pl_http_exchange *exchange, struct upload *upload)
 {
     struct pl_view trailer = { .bytes = "", .length = 0 };
@@ -76,7 +96,10 @@ static void finish(struct pl_http_exchange *exchange, struct upload *upload)
         in_a_thread(answer_upload, upload);
         return;
     }
-    pl_http_reply_text(exchange, 200, upload->text);
+    if (upload->kind == TRAILED)
+        pl_http_reply_stream(exchange, 200, "text/plain", produce_ten, (void *)(size_t) "w");
+    else
+        pl_http_reply_text(exchange, 200, upload->text);
     free(upload);
 }
 
@@ -172,26 +195,6 @@ static void trailer(struct pl_http_exchange *exchange, void *context)
 
 /* ---- replies ---- */
 
-/* Ten bytes in two parts; what does not fit a promised length is refused. */
-static enum pl_http_produce produce_ten(struct pl_http_exchange *exchange, void *context)
-{
-    bool is_short = *(const char *)context == 's';
-
-    if (exchange == NULL)
-        return PL_HTTP_DONE;
-    if (pl_http_write(exchange, "01234", 5) < 0)
-        abort();
-    if (is_short)
-        return PL_HTTP_DONE;
-    if (pl_http_write(exchange, "56789", 5) < 0)
-        abort();
-    atomic_store(&web.last_result, pl_http_write(exchange, "x", *(const char *)context == 'l'));
-    atomic_store(&web.second_result, pl_http_add_trailer(exchange, "Content-Length", "7"));
-    if (pl_http_add_trailer(exchange, "X-Sum", "ten") < 0)
-        abort();
-    return PL_HTTP_DONE;
-}
-
 static void stream_sized(struct pl_http_exchange *exchange, void *context)
 {
     pl_http_reply_stream_sized(exchange, 200, "text/plain", 10, produce_ten, context);
@@ -284,6 +287,8 @@ static const struct pl_http_route routes[] = {
     UPLOAD("/sum-later", false, receive, &later),
     UPLOAD("/sum-paused", false, receive, &pausing),
     UPLOAD("/waiting", true, receive, &waiting),
+    UPLOAD("/sum-trailed", false, receive, &trailed),
+    UPLOAD("/sum-trailed-block", true, receive, &trailed),
     UPLOAD("/answered", false, receive, &answered),
     UPLOAD("/enough", false, receive, &enough),
     UPLOAD("/enough-block", true, receive, &enough),

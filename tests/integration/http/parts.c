@@ -457,6 +457,23 @@ static void trailers_are_for_clients_that_keep_them_9110_6_5_1(void **state)
     web_stop();
 }
 
+static void trailers_may_follow_a_body_in_parts(void **state)
+{
+    (void)state;
+    start(NULL);
+    for (int i = 0; i < 2; i++) {
+        int fd = begin_post(i == 0 ? "/sum-trailed" : "/sum-trailed-block",
+                            "TE: trailers\r\nContent-Length: 3\r\n");
+        struct reply reply;
+
+        client_say(fd, "abc");
+        reply_read_head(fd, &reply);
+        client_expect(fd, "5\r\n01234\r\n5\r\n56789\r\n0\r\nX-Sum: ten\r\n\r\n");
+        client_close(fd);
+    }
+    web_stop();
+}
+
 static void a_range_of_a_descriptor_is_a_reply(void **state)
 {
     struct reply reply;
@@ -511,6 +528,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_stream_with_a_length_keeps_the_connection),
     cmocka_unit_test(a_stream_shorter_than_promised_cuts_the_connection),
     cmocka_unit_test(trailers_are_for_clients_that_keep_them_9110_6_5_1),
+    cmocka_unit_test(trailers_may_follow_a_body_in_parts),
     cmocka_unit_test(a_range_of_a_descriptor_is_a_reply),
     cmocka_unit_test(events_are_told_line_by_line),
 };
