@@ -229,7 +229,8 @@ void http_forget_request(struct pl_conn *conn, struct pl_http_exchange *exchange
     pl_conn_consume(conn, exchange->message_bytes);
     exchange->message_bytes = 0;
     exchange->message = PL_VIEW("");
-    exchange->body_begin = exchange->body_end = 0;
+    if (exchange->phase != HTTP_PHASE_RECEIVING)
+        exchange->body_begin = exchange->body_end = 0; /* else they are of the part that is next */
     exchange->path = exchange->query = exchange->head.method = (struct http_span){ .offset = 0 };
     exchange->head.fields_count = 0;
 }
@@ -247,8 +248,8 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
 {
     exchange->reply_framing = stream_framing(exchange);
     exchange->output = pl_conn_output(conn);
-    exchange->phase = (uint8_t)phase;
     http_forget_request(conn, exchange);
+    exchange->phase = (uint8_t)phase;
     /* timeouts.handler is until the first byte; from here on the client's hang-up ends it. */
     pl_conn_start_deadline(conn, PL_DEADLINE_NONE);
     if (http_begin_reply(exchange, conn, exchange->type, exchange->reply_left) < 0)

@@ -264,7 +264,7 @@ void pl_http_reply_file(struct pl_http_exchange *exchange, int status, const cha
 }
 
 /* The client keeps the trailer section (RFC 9110, 10.1.4). */
-static bool accepts_trailers(const struct pl_http_exchange *exchange)
+bool http_accepts_trailers(const struct pl_http_exchange *exchange)
 {
     struct pl_view codings, coding;
 
@@ -282,7 +282,8 @@ static void reply_stream(struct pl_http_exchange *exchange, int status, const ch
     if (exchange->status != 0)
         abort(); /* a second reply to one request would answer somebody else's */
     exchange->status = clamp_status(status);
-    exchange->accepts_trailers = accepts_trailers(exchange);
+    /* A consumer replies when the fields have gone: it was looked at when it asked for the body. */
+    exchange->accepts_trailers = exchange->accepts_trailers || http_accepts_trailers(exchange);
     http_set_type(exchange, type);
     exchange->producer = producer;
     exchange->producer_context = context;

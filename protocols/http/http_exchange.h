@@ -170,6 +170,8 @@ void http_drop_consumer(struct pl_http_exchange *exchange);
 void http_set_type(struct pl_http_exchange *exchange, const char *type);
 /* The reply has a head alone: HEAD, 204, 304. */
 bool http_has_no_body(const struct pl_http_exchange *exchange);
+/* The client has said that it keeps the trailer section. */
+bool http_accepts_trailers(const struct pl_http_exchange *exchange);
 /* Begins the reply: the head goes to the connection's output. Thread: holder. */
 int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, const char *type,
                      uint64_t length);

@@ -151,7 +151,11 @@ static enum pl_next refuse(struct pl_conn *conn)
 {
     struct pl_http_exchange *exchange = begin_exchange(conn);
 
-    return exchange == NULL ? PL_CLOSE : http_refuse_request(conn, exchange, 503);
+    /* Answered already: what has come is to be thrown away, and even for that there is no room. */
+    if (exchange != NULL && exchange->status != 0)
+        pl_conn_linger(conn);
+    return exchange == NULL || exchange->status != 0 ? PL_CLOSE
+                                                     : http_refuse_request(conn, exchange, 503);
 }
 
 static void opened(struct pl_conn *conn)

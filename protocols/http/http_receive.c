@@ -21,6 +21,7 @@ void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *c
 {
     exchange->consumer = consumer;
     exchange->consumer_context = context;
+    exchange->accepts_trailers = http_accepts_trailers(exchange);
 }
 
 void http_drop_consumer(struct pl_http_exchange *exchange)
@@ -39,28 +40,25 @@ bool http_may_discard(const struct pl_http_exchange *exchange)
            (exchange->framing.is_chunked || exchange->body_left <= DISCARD_BYTES_MAX);
 }
 
-static void start(struct pl_conn *conn, struct pl_http_exchange *exchange)
-{
-    exchange->body_begin = exchange->body_end = exchange->raw = 0;
-    exchange->phase = HTTP_PHASE_RECEIVING;
-    pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
-}
-
 enum pl_next http_begin_receiving(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     http_forget_request(conn, exchange);
     if (!exchange->is_body_open)
         exchange->body_left = 0; /* a request without a body: its one part is the last */
     exchange->is_body_open = true;
-    start(conn, exchange);
+    exchange->phase = HTTP_PHASE_RECEIVING;
+    pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
     return PL_RUN_PROCESS;
 }
 
 enum pl_next http_discard_body(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     exchange->consumer = NULL;
-    if (exchange->phase != HTTP_PHASE_RECEIVING)
-        start(conn, exchange);
+    /* Who was paused has been answered instead of resumed. */
+    if (exchange->phase != HTTP_PHASE_RECEIVING || exchange->is_paused)
+        pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
+    exchange->phase = HTTP_PHASE_RECEIVING;
+    exchange->is_paused = false;
     if (exchange->body_left > DISCARD_BYTES_MAX)
         exchange->body_left = DISCARD_BYTES_MAX;
     return PL_RUN_PROCESS;
@@ -136,6 +134,12 @@ static uint8_t ask_consumer(struct pl_http_exchange *exchange)
 
 /* ---- taking it ----------------------------------------------------------------------------- */
 
+/* It has seen the last part, or wants no other. */
+static bool is_consumer_done(const struct pl_http_exchange *exchange)
+{
+    return exchange->consumed == PL_HTTP_ENOUGH || exchange->status != 0 || !exchange->is_body_open;
+}
+
 static void run_part(struct pl_job *job)
 {
     struct pl_http_exchange *exchange = pl_job_state(job);
@@ -144,6 +148,8 @@ static void run_part(struct pl_job *job)
     exchange->message = pl_job_input(job);
     exchange->output = pl_job_output(job);
     exchange->consumed = ask_consumer(exchange);
+    if (is_consumer_done(exchange))
+        exchange->consumer = NULL; /* nor is it called when its connection has gone meanwhile */
 }
 
 /* The consumer may block: the part leaves with it, and the connection is parked meanwhile, which
@@ -169,9 +175,7 @@ static enum pl_next start_part_job(struct pl_conn *conn, struct pl_http_exchange
 
 enum pl_next http_part_taken(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
-    bool is_over = exchange->consumed == PL_HTTP_ENOUGH || exchange->status != 0;
-
-    if (is_over || !exchange->is_body_open) {
+    if (is_consumer_done(exchange)) {
         exchange->consumer = NULL;
         return http_handled(conn, exchange);
     }

@@ -58,6 +58,9 @@ static enum http_advance leave_body_to_parts(struct pl_http_exchange *exchange)
 {
     if (exchange->framing.content_length > exchange->service->body_bytes_max)
         return refuse_with(exchange, 413);
+    /* Where its parts will stand, when the head has gone. From here on the decoder alone moves
+     * them: what it has kept of a trailer section stays where it is, whoever answers meanwhile. */
+    exchange->body_begin = exchange->body_end = exchange->raw = 0;
     exchange->is_body_open = true;
     exchange->body_left = exchange->framing.is_chunked ? exchange->service->body_bytes_max
                                                        : exchange->framing.content_length;

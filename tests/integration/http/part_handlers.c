@@ -13,7 +13,7 @@
 
 /* ---- bodies ---- */
 
-enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH };
+enum upload_kind { AT_ONCE, LATER, PAUSING, ENOUGH, ANSWERED, WAITING, TRAILED };
 
 struct upload {
     enum upload_kind kind;
@@ -23,7 +23,8 @@ struct upload {
     char text[128];
 };
 
-static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH;
+static const enum upload_kind at_once = AT_ONCE, later = LATER, pausing = PAUSING, enough = ENOUGH,
+                              answered = ANSWERED, waiting = WAITING, trailed = TRAILED;
 
 uint32_t web_sum(uint32_t sum, const char *bytes, size_t length)
 {
@@ -64,6 +65,26 @@ static void in_a_thread(void *(*run)(void *), void *argument)
     pthread_detach(thread);
 }
 
+/* Ten bytes in two parts; what does not fit a promised length is refused. */
+static enum pl_http_produce produce_ten(struct pl_http_exchange *exchange, void *context)
+{
+    bool is_short = *(const char *)context == 's';
+
+    if (exchange == NULL)
+        return PL_HTTP_DONE;
+    if (pl_http_write(exchange, "01234", 5) < 0)
+        abort();
+    if (is_short)
+        return PL_HTTP_DONE;
+    if (pl_http_write(exchange, "56789", 5) < 0)
+        abort();
+    atomic_store(&web.last_result, pl_http_write(exchange, "x", *(const char *)context == 'l'));
+    atomic_store(&web.second_result, pl_http_add_trailer(exchange, "Content-Length", "7"));
+    if (pl_http_add_trailer(exchange, "X-Sum", "ten") < 0)
+        abort();
+    return PL_HTTP_DONE;
+}
+
 static void finish(struct pl_http_exchange *exchange, struct upload *upload)
 {
     struct pl_view trailer = { .bytes = "", .length = 0 };
@@ -75,7 +96,10 @@ static void finish(struct pl_http_exchange *exchange, struct upload *upload)
         in_a_thread(answer_upload, upload);
         return;
     }
-    pl_http_reply_text(exchange, 200, upload->text);
+    if (upload->kind == TRAILED)
+        pl_http_reply_stream(exchange, 200, "text/plain", produce_ten, (void *)(size_t) "w");
+    else
+        pl_http_reply_text(exchange, 200, upload->text);
     free(upload);
 }
 
@@ -99,9 +123,26 @@ static enum pl_http_consume consume(struct pl_http_exchange *exchange, struct pl
         free(upload);
         return PL_HTTP_ENOUGH;
     }
+    if (upload->kind == WAITING) {
+        for (int i = 0; i < CLIENT_DEADLINE_MS && atomic_load(&web.releases) == 0; i++)
+            client_pause_ms(1);
+        atomic_fetch_add(&web.blocked, 1);
+        free(upload);
+        return PL_HTTP_ENOUGH;
+    }
     if (is_last) {
         finish(exchange, upload);
         return PL_HTTP_TAKEN;
+    }
+    if (upload->kind == ANSWERED) {
+        struct upload *copy = malloc(sizeof(*copy));
+
+        if (copy == NULL)
+            abort();
+        *copy = *upload;
+        snprintf(copy->text, sizeof(copy->text), "no more\n");
+        in_a_thread(answer_upload, copy);
+        return PL_HTTP_PAUSED;
     }
     if (upload->kind == PAUSING) {
         struct pl_http_deferred *copy = malloc(sizeof(*copy));
@@ -123,7 +164,7 @@ static void receive(struct pl_http_exchange *exchange, void *context)
         abort();
     upload->kind = *(const enum upload_kind *)context;
     upload->sum = WEB_SUM_BEGIN;
-    if (upload->kind == LATER || upload->kind == PAUSING)
+    if (upload->kind == LATER || upload->kind == PAUSING || upload->kind == ANSWERED)
         upload->deferred = pl_http_defer(exchange);
     pl_http_receive_body(exchange, consume, upload);
 }
@@ -153,26 +194,6 @@ static void trailer(struct pl_http_exchange *exchange, void *context)
 }
 
 /* ---- replies ---- */
-
-/* Ten bytes in two parts; what does not fit a promised length is refused. */
-static enum pl_http_produce produce_ten(struct pl_http_exchange *exchange, void *context)
-{
-    bool is_short = *(const char *)context == 's';
-
-    if (exchange == NULL)
-        return PL_HTTP_DONE;
-    if (pl_http_write(exchange, "01234", 5) < 0)
-        abort();
-    if (is_short)
-        return PL_HTTP_DONE;
-    if (pl_http_write(exchange, "56789", 5) < 0)
-        abort();
-    atomic_store(&web.last_result, pl_http_write(exchange, "x", *(const char *)context == 'l'));
-    atomic_store(&web.second_result, pl_http_add_trailer(exchange, "Content-Length", "7"));
-    if (pl_http_add_trailer(exchange, "X-Sum", "ten") < 0)
-        abort();
-    return PL_HTTP_DONE;
-}
 
 static void stream_sized(struct pl_http_exchange *exchange, void *context)
 {
@@ -265,6 +286,10 @@ static const struct pl_http_route routes[] = {
     UPLOAD("/sum-block", true, receive, &at_once),
     UPLOAD("/sum-later", false, receive, &later),
     UPLOAD("/sum-paused", false, receive, &pausing),
+    UPLOAD("/waiting", true, receive, &waiting),
+    UPLOAD("/sum-trailed", false, receive, &trailed),
+    UPLOAD("/sum-trailed-block", true, receive, &trailed),
+    UPLOAD("/answered", false, receive, &answered),
     UPLOAD("/enough", false, receive, &enough),
     UPLOAD("/enough-block", true, receive, &enough),
     UPLOAD("/refuse", false, refuse, NULL),

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static const char *const readers[] = { "/sum", "/sum-block", "/sum-later", "/sum-paused" };
 #define READERS (sizeof(readers) / sizeof(readers[0]))
@@ -213,6 +214,89 @@ static void what_is_left_of_a_small_body_is_thrown_away(void **state)
     web_stop();
 }
 
+static void a_consumer_that_is_done_is_not_called_when_its_client_has_left(void **state)
+{
+    static const char *const sets[] = { "timeouts.handler=50ms", NULL };
+
+    (void)state;
+    start(sets);
+    for (uint32_t i = 0; i < 2; i++) {
+        int fd = begin_post("/waiting", i == 0 ? "Content-Length: 5\r\n" : "Content-Length: 9\r\n");
+
+        client_send(fd, pattern, 5);
+        reply_expect(fd, 503, NULL);
+        atomic_store(&web.releases, 1);
+        client_await(&web.blocked, i + 1);
+        atomic_store(&web.releases, 0);
+        client_close(fd);
+    }
+    web_stop();
+    assert_int_equal(atomic_load(&web.consumers_dropped), 0);
+}
+
+static void an_answer_to_a_paused_body_lets_the_next_request_in(void **state)
+{
+    int fd;
+
+    (void)state;
+    start(NULL);
+    fd = begin_post("/answered", "Content-Length: 20000\r\n");
+    client_send(fd, pattern, 10);
+    reply_expect(fd, 200, "no more\n");
+    client_await(&web.consumers_dropped, 1);
+    client_send(fd, pattern, 20000 - 10);
+    web_get(fd, "/direct", 200, "direct\n");
+    client_close(fd);
+    web_stop();
+}
+
+static void what_is_thrown_away_may_meet_a_full_queue(void **state)
+{
+    static const char *const sets[] = { "dispatch.queue.max=1", "dispatch.queue.full=refuse",
+                                        "dispatch.inline=false", NULL };
+    int answered[4], waiting[8];
+
+    (void)state;
+    start(sets);
+    for (size_t i = 0; i < 4; i++) {
+        answered[i] = begin_post("/enough", "Content-Length: 20000\r\n");
+        client_send(answered[i], pattern, 10);
+        reply_expect(answered[i], 403, "enough\n");
+    }
+    for (size_t i = 0; i < 8; i++)
+        waiting[i] = begin_post("/waiting", "");
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < 4; i++)
+            (void)!send(answered[i], pattern, 10, MSG_NOSIGNAL);
+        client_pause_ms(1);
+    }
+    atomic_store(&web.releases, 1);
+    for (size_t i = 0; i < 8; i++)
+        client_close(waiting[i]);
+    for (size_t i = 0; i < 4; i++)
+        client_close(answered[i]);
+    web_await_no_connection();
+    web_stop();
+}
+
+static void trailers_that_nobody_wants_may_come_in_two(void **state)
+{
+    static const char *const paths[] = { "/enough", "/enough-block" };
+
+    (void)state;
+    start(NULL);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        int fd = begin_post(paths[i], "Transfer-Encoding: chunked\r\n");
+
+        client_say(fd, "3\r\nabc\r\n0\r\nX-Trailer: the first half ");
+        reply_expect(fd, 403, "enough\n");
+        client_say(fd, "and the second\r\n\r\n");
+        web_get(fd, "/direct", 200, "direct\n");
+        client_close(fd);
+    }
+    web_stop();
+}
+
 static void a_large_body_that_nobody_wants_ends_the_connection(void **state)
 {
     (void)state;
@@ -373,6 +457,23 @@ static void trailers_are_for_clients_that_keep_them_9110_6_5_1(void **state)
     web_stop();
 }
 
+static void trailers_may_follow_a_body_in_parts(void **state)
+{
+    (void)state;
+    start(NULL);
+    for (int i = 0; i < 2; i++) {
+        int fd = begin_post(i == 0 ? "/sum-trailed" : "/sum-trailed-block",
+                            "TE: trailers\r\nContent-Length: 3\r\n");
+        struct reply reply;
+
+        client_say(fd, "abc");
+        reply_read_head(fd, &reply);
+        client_expect(fd, "5\r\n01234\r\n5\r\n56789\r\n0\r\nX-Sum: ten\r\n\r\n");
+        client_close(fd);
+    }
+    web_stop();
+}
+
 static void a_range_of_a_descriptor_is_a_reply(void **state)
 {
     struct reply reply;
@@ -415,6 +516,10 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_body_over_the_bound_is_413_9110_15_5_14),
     cmocka_unit_test(leave_to_continue_is_given_to_those_who_read_9110_10_1_1),
     cmocka_unit_test(what_is_left_of_a_small_body_is_thrown_away),
+    cmocka_unit_test(a_consumer_that_is_done_is_not_called_when_its_client_has_left),
+    cmocka_unit_test(an_answer_to_a_paused_body_lets_the_next_request_in),
+    cmocka_unit_test(what_is_thrown_away_may_meet_a_full_queue),
+    cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
     cmocka_unit_test(a_client_that_leaves_lets_the_consumer_go),
     cmocka_unit_test(broken_framing_is_400_and_lets_the_consumer_go),
@@ -423,6 +528,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_stream_with_a_length_keeps_the_connection),
     cmocka_unit_test(a_stream_shorter_than_promised_cuts_the_connection),
     cmocka_unit_test(trailers_are_for_clients_that_keep_them_9110_6_5_1),
+    cmocka_unit_test(trailers_may_follow_a_body_in_parts),
     cmocka_unit_test(a_range_of_a_descriptor_is_a_reply),
     cmocka_unit_test(events_are_told_line_by_line),
 };
