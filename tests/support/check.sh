@@ -195,38 +195,6 @@ test_commands() {
 fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz)
 
 build_fuzz() {
-    configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
-        --without-jemalloc CC=clang CFLAGS="-O1 -g"
-}
-
-run_fuzz_target() { # NAME SECONDS BYTES FOLDER
-    local corpus="$scratch/corpus-$1"
-    mkdir -p "$corpus"
-    "build-fuzz/tests/fuzz/$1" -max_total_time="$2" -max_len="$3" -print_final_stats=1 \
-        "$corpus" "tests/fuzz/corpus/$4"
-}
-
-run_fuzz() {
-    local target
-    run_fuzz_target http_parse_fuzz "$1" 4096 http || return 1
-    for target in "${fuzz_targets[@]:1}"; do
-        run_fuzz_target "$target" $(($1 / 10 + 1)) 512 "${target%_fuzz}" || return 1
-    done
-    echo "${#fuzz_targets[@]} passed, 0 failed"
-}
-
-fuzz() {
-    configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
-        --without-jemalloc CC=clang CFLAGS="-O1 -g"
-}
-
-# run_fuzz_target NAME SECONDS FOLDER
-run_fuzz_target() {
-    local corpus="$scratch/corpus-$1"
-    mkdir -p "$corpus"
-@@RUN@@}
-
-fuzz() {
     steps_begin
     steps_plan packages 10 'build' 20 "fuzz for $1 s" "$1"
     step packages install_missing "${build_packages[@]}" "${check_packages[@]}" || return 1
