@@ -131,7 +131,9 @@ test_units() {
     run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
         'build-check/tests/fuzz/http_path_replay tests/fuzz/corpus/http_path/*' \
         'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
-        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*'
+        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*' \
+        'build-check/tests/fuzz/http_multipart_replay tests/fuzz/corpus/http_multipart/*' \
+        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*'
 }
 
 test_contract() {
@@ -192,7 +194,8 @@ test_commands() {
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
 # The parser of requests has most of the time; the others are small, and soon know their inputs.
-fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz)
+fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz http_multipart_fuzz
+    http_form_fuzz)
 
 build_fuzz() {
     steps_begin
