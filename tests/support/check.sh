@@ -223,7 +223,7 @@ check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
         'whole servers' 30 'commands, documents, an application outside the tree' 90 \
-        'conformance, three models' 15 \
+        'conformance, three models' 15 'conformance, mutations' 10 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
@@ -246,6 +246,7 @@ check() {
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
         access_log_test.sh
     suite 'conformance, three models' test_conform_short
+    suite 'conformance, mutations' test_mutations
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1
