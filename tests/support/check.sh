@@ -230,7 +230,7 @@ check() {
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
-            'planted faults' 50 'the tour' 40 'load and peers' 60 \
+            'planted faults' 50 'the tour' 40 'load and peers' 60 'proxies in front' 10 \
             'paceline-bench' 65 \
             'the page in a browser' 15 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
@@ -288,6 +288,7 @@ check_rest() {
     suite 'planted faults' scripts planted_faults_test.sh
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test.sh peers_test.sh
+    suite 'proxies in front' scripts fronts_test.sh
     suite 'paceline-bench' scripts bench_test.sh claims_test.sh
     suite 'the page in a browser' scripts page_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
