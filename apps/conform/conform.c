@@ -2,14 +2,17 @@
 /*
  * paceline-conform: raw-socket cases against a server of HTTP/1.1 or of echoed lines.
  *
- *     options ─▶ cases (built in, or --cases) ─▶ is the target there? ─▶ run ─▶ report
+ *     options ─▶ cases (built in, or --cases) ─▶ is the target there? ─┬─▶ run ─▶ report
+ *                                                                      └─▶ run mutations of them
  *
  * Exit codes: 0 every must holds; 1 one does not; else those of sysexits.h.
  */
 #include "case_text.h"
+#include "mutate_run.h"
 #include "options.h"
 #include "report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +185,32 @@ static int run_suite(const struct options *options, const struct case_list *list
     return all_hold ? EX_OK : 1;
 }
 
+static int run_mutations(const struct options *options, const struct case_list *list,
+                         const bool *is_chosen)
+{
+    struct target target = { .host = "" };
+    struct mutate_run run = { .list = list,
+                              .is_chosen = is_chosen,
+                              .target = &target,
+                              .options = &options->run,
+                              .seed = options->seed,
+                              .first = options->mutation_first,
+                              .count = options->mutations_count,
+                              .is_showing_progress = isatty(STDERR_FILENO) && options->id == NULL };
+    struct mutate_result result;
+
+    options_read_target(options, &target);
+    probe_target(options, &target);
+    mutate_run(&run, &result);
+    if (result.passed + result.failed == 0)
+        die(EX_USAGE, "no case that was chosen is short enough to be mutated");
+    printf("mutations of seed %lu: %" PRIu64 " passed, %" PRIu64 " failed\n", options->seed,
+           result.passed, result.failed);
+    if (result.is_gone)
+        die(EX_UNAVAILABLE, "%s stopped to listen", options->host);
+    return result.failed == 0 ? EX_OK : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -194,6 +223,8 @@ int main(int argc, char **argv)
     is_chosen = choose(&options, &list);
     if (options.is_listing)
         print_list(&list, is_chosen);
+    else if (options.is_mutating)
+        code = run_mutations(&options, &list, is_chosen);
     else
         code = run_suite(&options, &list, is_chosen);
     free(is_chosen);

@@ -4,6 +4,7 @@
 #include "case_text.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@
 
 /* How many cases run at once unless --jobs says otherwise. */
 #define JOBS_COUNT 16
+
+/* Mutations unless --count says otherwise: a few seconds. */
+#define MUTATIONS_COUNT 1000
 
 static const char usage_text[] =
     "Usage: paceline-conform http|line --target HOST:PORT [OPTION]...\n"
@@ -27,6 +31,9 @@ static const char usage_text[] =
     "      --case ID           only one case, and show the bytes of both directions\n"
     "      --behind            http: send each case behind a pipelined good request\n"
     "      --split             send each byte in a segment of its own\n"
+    "      --mutate SEED[:N]   http: send the cases changed at random, from the N-th mutation on "
+    "(0)\n"
+    "      --count N           mutations (1000)\n"
     "      --timeout MS        the deadline of a case (5000)\n"
     "      --jobs N            cases that run at once (16)\n"
     "      --cases DIR         read the cases from DIR/http or DIR/line, not the built-in ones\n"
@@ -64,6 +71,8 @@ enum {
     OPT_CASE,
     OPT_BEHIND,
     OPT_SPLIT,
+    OPT_MUTATE,
+    OPT_COUNT,
     OPT_TIMEOUT,
     OPT_JOBS,
     OPT_CASES,
@@ -84,6 +93,8 @@ static const struct option long_options[] = {
     { "case", required_argument, NULL, OPT_CASE },
     { "behind", no_argument, NULL, OPT_BEHIND },
     { "split", no_argument, NULL, OPT_SPLIT },
+    { "mutate", required_argument, NULL, OPT_MUTATE },
+    { "count", required_argument, NULL, OPT_COUNT },
     { "timeout", required_argument, NULL, OPT_TIMEOUT },
     { "jobs", required_argument, NULL, OPT_JOBS },
     { "cases", required_argument, NULL, OPT_CASES },
@@ -117,6 +128,19 @@ static unsigned long number_of(const char *name, const char *text, unsigned long
     return number;
 }
 
+/* SEED or SEED:NUMBER. */
+static void take_seed(struct options *options, char *text)
+{
+    char *colon = strchr(text, ':');
+
+    if (colon != NULL)
+        *colon++ = '\0';
+    if (!read_number(text, ULONG_MAX, &options->seed) ||
+        (colon != NULL && !read_number(colon, ULONG_MAX, &options->mutation_first)))
+        die(EX_USAGE, "--mutate: expected SEED or SEED:NUMBER, numbers from 0");
+    options->is_mutating = true;
+}
+
 static void take_option(struct options *options, int option)
 {
     switch (option) {
@@ -145,6 +169,12 @@ static void take_option(struct options *options, int option)
         return;
     case OPT_SPLIT:
         options->run.script.is_split = true;
+        return;
+    case OPT_MUTATE:
+        take_seed(options, optarg);
+        return;
+    case OPT_COUNT:
+        options->mutations_count = number_of("count", optarg, 1000000000);
         return;
     case OPT_TIMEOUT:
         options->run.timeout_ms = number_of("timeout", optarg, 600000);
@@ -183,7 +213,9 @@ void options_read(struct options *options, int argc, char **argv)
 {
     int option;
 
-    *options = (struct options){ .jobs_count = JOBS_COUNT, .run = { .timeout_ms = TIMEOUT_MS } };
+    *options = (struct options){ .jobs_count = JOBS_COUNT,
+                                 .mutations_count = MUTATIONS_COUNT,
+                                 .run = { .timeout_ms = TIMEOUT_MS } };
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
         take_option(options, option);
     options->run.is_tracing = options->id != NULL && options->format == FORMAT_TABLE;
@@ -199,6 +231,11 @@ void options_read(struct options *options, int argc, char **argv)
         die(EX_USAGE, "no target, expected --target HOST:PORT");
     if (options->suite == SUITE_HTTP && (options->udp != NULL || options->unix_path != NULL))
         die(EX_USAGE, "--udp and --unix belong to the suite line");
+    if (options->is_mutating && options->suite != SUITE_HTTP)
+        die(EX_USAGE, "--mutate belongs to the suite http");
+    if (options->is_mutating && (options->format != FORMAT_TABLE || options->run.script.is_behind ||
+                                 options->run.script.is_split))
+        die(EX_USAGE, "--mutate goes with none of --behind, --split, --tap and --json");
 }
 
 void options_read_target(const struct options *options, struct target *target)

@@ -20,6 +20,8 @@ struct options {
     enum format format;
     bool is_listing;
     unsigned long jobs_count;
+    bool is_mutating;
+    unsigned long seed, mutation_first, mutations_count;
     struct run_options run;
 };
 

@@ -370,4 +370,16 @@ killed() {
     nothing_left
 }
 expect 'servers end with it, even when it is killed' killed
+
+# ---- the parser -----------------------------------------------------------------------------------
+
+parse_speed=$build/tests/speed/parse_speed
+parsers_are_measured() {
+    "$parse_speed" --quick >"$scratch/parsers.txt" || return 1
+    cat "$scratch/parsers.txt"
+    [ "$(grep -cE '^(minimal|browser|cookies) +[0-9]+ +[0-9]+  .*( +[0-9]+\.[0-9]+){4}$' \
+        "$scratch/parsers.txt")" -eq 9 ]
+}
+expect 'the parser of requests is measured beside http-parser' parsers_are_measured
+expect 'and says what it takes' command_ends 64 'Usage: parse_speed \[--quick\]' "$parse_speed" --slow
 summary

@@ -107,6 +107,38 @@ expect 'a broken case file is named with its line' \
 expect 'a directory without cases is named' ends 65 "$scratch/www/http: No such file" \
     http --target "$web" --cases "$scratch/www"
 
+# ---- mutations ----------------------------------------------------------------------------------
+
+expect 'mutations of the cases get valid answers, and others are served behind them' \
+    ends 0 '^mutations of seed 1: 300 passed, 0 failed$' http --target "$web" --mutate 1 --count 300
+expect 'and those of one group' ends 0 '^mutations of seed 18446744073709551615: 20 passed' http \
+    --target "$web" --only smuggling --mutate 18446744073709551615 --count 20
+# fault_is_found FAULT PATTERN: with the bytes; and the line that it says makes it again.
+fault_is_found() {
+    local fault=$1 pattern=$2 target again
+    : >"$scratch/faulty.txt"
+    tests/support/faulty_http.py --root "$scratch/www" --fault "$fault" >"$scratch/faulty.txt" &
+    pids+=("$!")
+    for _ in $(seq 200); do
+        [ -s "$scratch/faulty.txt" ] && break
+        sleep 0.05
+    done
+    read -r target _ <"$scratch/faulty.txt"
+    "$conform" http --target "$target" --mutate 1 --count 100 >"$scratch/first.txt"
+    [ $? -eq 1 ] && grep -qE -m1 "$pattern" "$scratch/first.txt" || return 1
+    again=$(sed -n 's/^  again: //p' "$scratch/first.txt" | head -n 1)
+    # shellcheck disable=SC2086
+    "$conform" http --target "$target" $again >"$scratch/again.txt"
+    [ $? -eq 1 ] && [ "$(grep -m1 '^  sent: ' "$scratch/first.txt")" = \
+        "$(grep -m1 '^  sent: ' "$scratch/again.txt")" ]
+}
+expect 'a server that sends garbage behind its answers is found, with the bytes' \
+    fault_is_found sends-garbage-behind-a-reply \
+    '^FAIL  mutation [0-9]+ of seed 1, of [a-z0-9.-]+: '
+expect 'mutations of lines' ends 64 '--mutate belongs to the suite http' line --target "$echo" --mutate 1
+expect 'a seed that is no number' ends 64 'expected SEED or SEED:NUMBER' http --target "$web" --mutate 1:x
+expect 'mutations as JSON' ends 64 '--mutate goes with none of' http --target "$web" --mutate 1 --json
+
 # ---- mistakes -----------------------------------------------------------------------------------
 
 expect 'no suite' ends 64 'expected one suite, http or line'

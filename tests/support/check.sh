@@ -131,7 +131,9 @@ test_units() {
     run_tests "${programs[@]}" 'build-check/tests/fuzz/http_parse_replay tests/fuzz/corpus/http/*' \
         'build-check/tests/fuzz/http_path_replay tests/fuzz/corpus/http_path/*' \
         'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
-        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*'
+        'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*' \
+        'build-check/tests/fuzz/http_multipart_replay tests/fuzz/corpus/http_multipart/*' \
+        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*'
 }
 
 test_contract() {
@@ -192,7 +194,8 @@ test_commands() {
 # ---- fuzzing ----------------------------------------------------------------------------------------
 
 # The parser of requests has most of the time; the others are small, and soon know their inputs.
-fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz)
+fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz http_multipart_fuzz
+    http_form_fuzz)
 
 build_fuzz() {
     configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
@@ -241,14 +244,14 @@ check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
         'whole servers' 30 'commands, documents, an application outside the tree' 90 \
-        'conformance, three models' 15 \
+        'conformance, three models' 15 'conformance, mutations' 10 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
         steps_plan 'thread sanitizer, every model and arming' 60 \
             'thread sanitizer, units and servers' 120 \
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
-            'planted faults' 50 'the tour' 40 'load and peers' 60 \
+            'planted faults' 50 'the tour' 40 'load and peers' 60 'proxies in front' 10 \
             'paceline-bench' 65 \
             'the page in a browser' 15 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
@@ -264,6 +267,7 @@ check() {
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
         access_log_test.sh
     suite 'conformance, three models' test_conform_short
+    suite 'conformance, mutations' test_mutations
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
     suite 'address sanitizer' test_address
     step 'build with the thread sanitizer' build_thread || return 1
@@ -305,6 +309,7 @@ check_rest() {
     suite 'planted faults' scripts planted_faults_test.sh
     suite 'the tour' test_tour
     suite 'load and peers' scripts load_test.sh peers_test.sh
+    suite 'proxies in front' scripts fronts_test.sh
     suite 'paceline-bench' scripts bench_test.sh claims_test.sh
     suite 'the page in a browser' scripts page_test.sh
     suite 'clients of others' scripts clients_test.sh

@@ -79,6 +79,22 @@ YAML
     return "$code"
 }
 
+# conform_mutations MODEL SEED COUNT: what a failure prints makes it again.
+conform_mutations() {
+    local log="$scratch/mutations.txt" code=0
+    cat >"$scratch/conform.yaml" <<YAML
+dispatch: { model: $1, threads: 4 }
+services:
+  - { name: web, protocol: http, listen: [ "127.0.0.1:0" ], http: { root: www } }
+YAML
+    start_server "$conform_build/apps/paceline" -c "$scratch/conform.yaml" || return 1
+    "$conform_build/apps/paceline-conform" http --target "127.0.0.1:$(port_in_log 1)" \
+        --mutate "$2" --count "$3" >"$log" || code=1
+    stop_server
+    cat "$log"
+    return "$code"
+}
+
 # A server of the scratch directory, on loopback, with nothing of the system's configuration.
 start_nginx() {
     local port=$1 path="$scratch/nginx" user=
@@ -179,6 +195,22 @@ test_conform() {
 
 test_conform_short() {
     test_conform "${conform_short[@]}"
+}
+
+# The same bytes each time: what fails in a check fails again.
+test_mutations() {
+    local model code=0 passed=0 failed=0 p f log="$scratch/conform.log"
+    conform_build=build-check
+    conform_prepare || return 1
+    for model in leader_followers half_sync_half_async per_core; do
+        echo "$model"
+        conform_mutations "$model" 1 1000 >"$log" || code=1
+        cat "$log"
+        read -r p f <<<"$(sed -n 's/^mutations of seed .*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")"
+        passed=$((passed + ${p:-0})) failed=$((failed + ${f:-1}))
+    done
+    echo "$passed passed, $failed failed"
+    return "$code"
 }
 
 test_conform_all() {
