@@ -16,25 +16,29 @@
 
 static char path[128], text[TEXT_BYTES];
 
-/* Starts with an access log in the rig's folder. `sets`: more of them, at most four. */
-static void start(const char *format, const char *const *sets)
+static void in_folder(const char *name)
+{
+    snprintf(path, sizeof(path), "%s/%s", server_rig_folder(&web.rig), name);
+}
+
+/* Starts with an access log at `path`. `sets`: more of them, at most four. */
+static void start_there(const char *format, const char *const *sets)
 {
     char file_set[256], format_set[128];
     const char *all[8] = { file_set, format_set };
 
     for (size_t i = 0; sets != NULL && sets[i] != NULL && i < 4; i++)
         all[2 + i] = sets[i];
-    if (path[0] == '\0')
-        snprintf(path, sizeof(path), "%s/access", server_rig_folder(&web.rig));
     snprintf(file_set, sizeof(file_set), "services.0.http.access_log.file=%s", path);
     snprintf(format_set, sizeof(format_set), "services.0.http.access_log.format=%s", format);
     web_start(all);
 }
 
-static void stop(void)
+/* The same in the rig's folder. */
+static void start(const char *format, const char *const *sets)
 {
-    web_stop();
-    path[0] = '\0';
+    in_folder("access");
+    start_there(format, sets);
 }
 
 static size_t read_whole(const char *name, char *bytes, size_t size)
@@ -147,7 +151,7 @@ static void every_kind_of_exchange_has_its_line(void **state)
                       "\"referer\":null,\"user_agent\":null,\"host\":\"a\",\"aborted\":false}");
     }
     client_close(fd);
-    stop();
+    web_stop();
 }
 
 static void a_request_with_a_body_and_head_are_counted(void **state)
@@ -180,7 +184,7 @@ static void a_request_with_a_body_and_head_are_counted(void **state)
     expect_within(take_line(&at), "\"status\":200,\"request_bytes\":55,\"bytes\":34,");
     expect_within(take_line(&at), "\"status\":200,\"request_bytes\":61,\"bytes\":34,");
     client_close(fd);
-    stop();
+    web_stop();
 }
 
 static void refusals_say_what_is_known(void **state)
@@ -233,7 +237,7 @@ static void refusals_say_what_is_known(void **state)
         assert_non_null(request);
         assert_string_equal(request + 7, table[i].line);
     }
-    stop();
+    web_stop();
 }
 
 static void what_was_aborted_is_marked(void **state)
@@ -284,7 +288,7 @@ static void what_was_aborted_is_marked(void **state)
         web_await_no_connection();
         await_lines(4);
     }
-    stop();
+    web_stop();
 }
 
 /* The answer comes while the handler, or who answers later, has the request's bytes. */
@@ -307,7 +311,7 @@ static void a_handler_that_takes_too_long_has_the_line_of_its_refusal(void **sta
     expect_within(take_line(&at), "\"GET /released?a HTTP/1.1\" 503 24 \"-\" \"-\"");
     if (lines == 2)
         expect_within(take_line(&at), "\"GET /block-long?b HTTP/1.1\" 503 24 \"-\" \"-\"");
-    stop();
+    web_stop();
 }
 
 #define CONNS  4
@@ -372,7 +376,7 @@ static void rotation_under_load_loses_nothing_and_keeps_the_order(void **state)
     }
     for (int k = 0; k < CONNS; k++)
         client_close(fds[k]);
-    stop();
+    web_stop();
 }
 
 static uint64_t files_dropped(void)
@@ -405,21 +409,21 @@ static void a_file_that_cannot_be_written_stalls_nothing(void **state)
 
     (void)state;
     snprintf(path, sizeof(path), "/dev/full");
-    start("json", NULL);
+    start_there("json", NULL);
     load_and_await_drops(files_dropped());
-    stop();
+    web_stop();
 
-    snprintf(path, sizeof(path), "%s/fifo", server_rig_folder(&web.rig));
+    in_folder("fifo");
     assert_int_equal(mkfifo(path, 0600), 0);
     reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     assert_true(reader >= 0);
-    start("json", NULL);
+    start_there("json", NULL);
     before = files_dropped();
     load_and_await_drops(before); /* it is full */
     close(reader);
     load_and_await_drops(files_dropped()); /* nobody reads */
     web.rig.descriptors_before--;          /* the reader was there when they were counted */
-    stop();
+    web_stop();
 }
 
 static const struct CMUnitTest cases[] = {
