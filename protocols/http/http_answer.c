@@ -23,12 +23,22 @@ static enum pl_next end_with_linger(struct pl_conn *conn)
     return PL_CLOSE;
 }
 
+/* The method may have been read where the rest of the head was not: a refusal of HEAD has no body
+ * either (RFC 9110, 9.3.2). */
+static void remember_head_method(struct pl_conn *conn, struct pl_http_exchange *exchange)
+{
+    if (exchange->phase == HTTP_PHASE_HEAD && exchange->parser.state > HTTP_PARSE_METHOD)
+        exchange->is_head_method =
+            pl_view_equals(http_view(pl_conn_input(conn), exchange->head.method), PL_VIEW("HEAD"));
+}
+
 /* A framing error: nothing behind it can be trusted, so the connection ends, and the client is
  * given time to read why (RFC 9112, 9.6). */
 enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *exchange,
                                  int status)
 {
     http_drop_consumer(exchange);
+    remember_head_method(conn, exchange);
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
     http_reply_status(exchange, status);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_body.h"
 
+#include "http_host.h"
+#include "http_path.h"
+
 #include <string.h>
-
-/* Extensions are read and dropped, trailers if nobody wants them; more than this is somebody's
- * weapon. */
-#define EXTRA_BYTES_MAX 8192
-
-/* Sixteen hexadecimal digits fill 64 bits; fifteen cannot overflow. */
-#define SIZE_DIGITS_MAX 15
 
 bool http_take_element(struct pl_view *list, struct pl_view *ret_element)
 {
@@ -29,6 +25,9 @@ bool http_take_element(struct pl_view *list, struct pl_view *ret_element)
     return false;
 }
 
+/* No body of this length is ever taken, and what is added to it does not overflow. */
+#define LENGTH_MAX (UINT64_MAX >> 1)
+
 /* Digits only, one field, one number: everything else can be read in two ways (RFC 9112, 6.3). */
 static int read_content_length(struct pl_view value, uint64_t *ret_length)
 {
@@ -41,9 +40,7 @@ static int read_content_length(struct pl_view value, uint64_t *ret_length)
 
         if (byte < '0' || byte > '9')
             return 400;
-        if (length > (UINT64_MAX >> 1) / 10 - 1)
-            return 413;
-        length = length * 10 + (byte - '0');
+        length = length > LENGTH_MAX / 10 - 1 ? LENGTH_MAX : length * 10 + (byte - '0');
     }
     *ret_length = length;
     return 0;
@@ -94,42 +91,6 @@ static void read_connection(struct pl_view value, bool *is_close, bool *is_keep_
     }
 }
 
-static bool is_port(struct pl_view port)
-{
-    for (size_t i = 0; i < port.length; i++)
-        if (port.bytes[i] < '0' || port.bytes[i] > '9')
-            return false;
-    return port.length <= 5;
-}
-
-/* uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2). */
-static bool is_host(struct pl_view host)
-{
-    const char *colon;
-    size_t name_length;
-
-    if (host.length > 0 && host.bytes[0] == '[') {
-        const char *end = memchr(host.bytes, ']', host.length);
-
-        if (end == NULL)
-            return false;
-        for (const char *at = host.bytes + 1; at < end; at++)
-            if (strchr("0123456789abcdefABCDEF:.", *at) == NULL)
-                return false;
-        host.length -= (size_t)(end + 1 - host.bytes);
-        host.bytes = end + 1;
-        return host.length == 0 ||
-               (host.bytes[0] == ':' &&
-                is_port((struct pl_view){ .bytes = host.bytes + 1, .length = host.length - 1 }));
-    }
-    colon = host.length > 0 ? memchr(host.bytes, ':', host.length) : NULL;
-    name_length = colon == NULL ? host.length : (size_t)(colon - host.bytes);
-    if (http_scan((const unsigned char *)host.bytes, name_length, HTTP_CLASS_HOST) < name_length)
-        return false;
-    return colon == NULL ||
-           is_port((struct pl_view){ .bytes = colon + 1, .length = host.length - name_length - 1 });
-}
-
 /* What the fields of a message say about its end and its connection. */
 struct framing_fields {
     uint64_t content_length;
@@ -137,23 +98,30 @@ struct framing_fields {
     bool is_close, is_keep_alive;
     uint32_t hosts;
     struct codings codings;
-    struct pl_view expect; /* length 0: none */
+    bool expects_continue, expects_other;
 };
 
+/* Returns 0 or 400: a message whose end or whose host is in doubt is refused as that, whatever else
+ * is wrong with it (RFC 9112, 3.2 and 6.3). */
 static int read_field(struct pl_view name, struct pl_view value, struct framing_fields *fields)
 {
+    bool has_port;
+
     /* Told apart by their lengths first: most fields of a head are none of these. */
     switch (name.length) {
     case sizeof("host") - 1:
         if (!http_equals_ignoring_case(name, "host"))
             return 0;
         fields->hosts++;
-        return is_host(value) ? 0 : 400;
+        return http_host_is_valid(value, &has_port) ? 0 : 400;
     case sizeof("expect") - 1:
         if (!http_equals_ignoring_case(name, "expect"))
             return 0;
-        fields->expect = value;
-        return http_equals_ignoring_case(value, "100-continue") ? 0 : 417;
+        if (http_equals_ignoring_case(value, "100-continue"))
+            fields->expects_continue = true;
+        else
+            fields->expects_other = true;
+        return 0;
     case sizeof("connection") - 1:
         if (http_equals_ignoring_case(name, "connection"))
             read_connection(value, &fields->is_close, &fields->is_keep_alive);
@@ -208,13 +176,17 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
     if (fields.hosts > 1 || (fields.hosts == 0 && head->minor_version >= 1))
         return 400;
     status = check_codings(&fields.codings);
+    if (status == 0 && fields.content_length == LENGTH_MAX)
+        status = 413;
+    if (status == 0 && fields.expects_other)
+        status = 417;
     if (status != 0)
         return status;
     *ret_framing = (struct http_framing){ .content_length = fields.content_length,
                                           .is_chunked = fields.codings.is_present,
                                           .is_persistent = is_persistent(head, &fields),
-                                          .expects_continue = fields.expect.length > 0 &&
-                                                              head->minor_version >= 1 };
+                                          .expects_continue =
+                                              fields.expects_continue && head->minor_version >= 1 };
     return 0;
 }
 
@@ -226,6 +198,8 @@ int http_read_response_framing(const struct http_head *head, struct pl_view inpu
 
     if (status == 0)
         status = check_codings(&fields.codings);
+    if (status == 0 && fields.content_length == LENGTH_MAX)
+        status = 413;
     if (status != 0)
         return status;
     *ret_is_until_close = !fields.has_length && !fields.codings.is_present;
@@ -240,23 +214,45 @@ static inline bool is_method(const struct http_head *head, struct pl_view input,
     return pl_view_equals(http_view(input, head->method), pl_view_of(name));
 }
 
+/* authority-form (RFC 9112, 3.2.3): a port is never left out. */
+static bool is_authority(struct pl_view target)
+{
+    bool has_port = false;
+
+    return http_host_is_valid(target, &has_port) && has_port;
+}
+
+/* What a query holds (RFC 3986, 3.4); no fragment is ever sent. */
+static bool is_query(struct pl_view query)
+{
+    size_t at = 0;
+
+    while (at < query.length) {
+        at +=
+            http_scan((const unsigned char *)query.bytes + at, query.length - at, HTTP_CLASS_PLAIN);
+        if (at < query.length && (query.bytes[at] == '#' || http_next_byte(query, &at) < 0))
+            return false;
+    }
+    return true;
+}
+
 /* The offset of the path in absolute-form, or 0 when it is none. */
 static uint32_t skip_authority(struct pl_view target)
 {
     static const char scheme[] = "http://";
     uint32_t at = sizeof(scheme) - 1;
+    bool has_port;
 
     if (target.length <= at ||
         !http_equals_ignoring_case((struct pl_view){ .bytes = target.bytes, .length = at }, scheme))
         return 0;
     while (at < target.length && target.bytes[at] != '/' && target.bytes[at] != '?')
         at++;
-    /* An http URI without a host is invalid, with a port too (RFC 9110, 4.2.1). */
-    if (at == sizeof(scheme) - 1 || target.bytes[sizeof(scheme) - 1] == ':' ||
-        !is_host((struct pl_view){ .bytes = target.bytes + sizeof(scheme) - 1,
-                                   .length = at - (sizeof(scheme) - 1) }))
-        return 0;
-    return at;
+    return http_host_is_valid((struct pl_view){ .bytes = target.bytes + sizeof(scheme) - 1,
+                                                .length = at - (sizeof(scheme) - 1) },
+                              &has_port)
+               ? at
+               : 0;
 }
 
 int http_read_target(const struct http_head *head, struct pl_view input, struct http_span *ret_path,
@@ -269,7 +265,7 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
     *ret_query = (struct http_span){ .offset = head->target.offset };
     /* CONNECT names an authority, not a resource: nothing here is a tunnel (RFC 9110, 9.3.6). */
     if (is_method(head, input, "CONNECT"))
-        return 501;
+        return is_authority(target) ? 501 : 400;
     if (target.length == 1 && target.bytes[0] == '*') {
         *ret_path = path;
         return is_method(head, input, "OPTIONS") ? 0 : 400;
@@ -287,8 +283,6 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
     if (http_scan((const unsigned char *)input.bytes + path.offset, path.length,
                   HTTP_CLASS_PLAIN) == path.length)
         return 0;
-    if (memchr(input.bytes + path.offset, '#', path.length) != NULL)
-        return 400;
     mark = memchr(input.bytes + path.offset, '?', path.length);
     if (mark != NULL) {
         uint32_t length = (uint32_t)(mark - (input.bytes + path.offset));
@@ -297,30 +291,9 @@ int http_read_target(const struct http_head *head, struct pl_view input, struct 
         ret_query->length = path.length - length - 1;
         ret_path->length = length;
     }
-    return 0;
-}
-
-/* ---- chunked --------------------------------------------------------------------------------- */
-
-enum chunk_state {
-    SIZE,
-    SIZE_SPACE,
-    EXTENSION,
-    SIZE_LF,
-    DATA,
-    DATA_CR,
-    DATA_LF,
-    TRAILER_START,
-    TRAILER_NAME,
-    TRAILER,
-    TRAILER_LF,
-    END_LF,
-    BROKEN, /* what was refused stays refused */
-};
-
-void http_chunked_init(struct http_chunked *chunked)
-{
-    *chunked = (struct http_chunked){ .state = SIZE };
+    if (memchr(input.bytes + ret_path->offset, '#', ret_path->length) != NULL)
+        return 400;
+    return is_query(http_view(input, *ret_query)) ? 0 : 400;
 }
 
 int http_hex_value(char byte)
@@ -332,137 +305,4 @@ int http_hex_value(char byte)
     if (byte >= 'A' && byte <= 'F')
         return byte - 'A' + 10;
     return -1;
-}
-
-static bool size_byte(struct http_chunked *chunked, char byte)
-{
-    int digit = http_hex_value(byte);
-
-    if (digit >= 0) {
-        chunked->left = chunked->left * 16 + (uint64_t)digit;
-        return ++chunked->digits <= SIZE_DIGITS_MAX;
-    }
-    if (chunked->digits == 0)
-        return false;
-    if (byte == '\r')
-        chunked->state = SIZE_LF;
-    else if (byte == ';')
-        chunked->state = EXTENSION;
-    else if (byte == ' ' || byte == '\t')
-        chunked->state = SIZE_SPACE;
-    else
-        return false;
-    return true;
-}
-
-/* White space is allowed before an extension, and nowhere else behind a size (RFC 9112, 7.1.1). */
-static bool size_space_byte(struct http_chunked *chunked, char byte)
-{
-    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
-        return false;
-    if (byte == ';')
-        chunked->state = EXTENSION;
-    return byte == ';' || byte == ' ' || byte == '\t';
-}
-
-/* A trailer is a field line like any other (RFC 9112, 5.1, 7.1.2). */
-static bool trailer_name_byte(struct http_chunked *chunked, char byte)
-{
-    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
-        return false;
-    if (byte == ':')
-        chunked->state = TRAILER;
-    return byte == ':' || http_is_token_byte((unsigned char)byte) != 0;
-}
-
-/* What is dropped is not read by anybody else either; control bytes are refused all the same. */
-static bool extra_byte(struct http_chunked *chunked, char byte, enum chunk_state after_cr)
-{
-    if (++chunked->extra_bytes > EXTRA_BYTES_MAX)
-        return false;
-    if (byte == '\r') {
-        chunked->state = (uint8_t)after_cr;
-        return true;
-    }
-    return (unsigned char)byte >= 0x20 ? byte != 0x7f : byte == '\t';
-}
-
-static bool framing_byte(struct http_chunked *chunked, char byte)
-{
-    switch ((enum chunk_state)chunked->state) {
-    case SIZE:
-        return size_byte(chunked, byte);
-    case SIZE_SPACE:
-        return size_space_byte(chunked, byte);
-    case EXTENSION:
-        return extra_byte(chunked, byte, SIZE_LF);
-    case SIZE_LF:
-        chunked->state = chunked->left == 0 ? TRAILER_START : DATA;
-        return byte == '\n';
-    case DATA_CR:
-        chunked->state = DATA_LF;
-        return byte == '\r';
-    case DATA_LF:
-        chunked->state = SIZE;
-        chunked->digits = 0;
-        return byte == '\n';
-    case TRAILER_START:
-        if (byte == '\r') {
-            chunked->state = END_LF;
-            return true;
-        }
-        chunked->state = TRAILER_NAME;
-        return http_is_token_byte((unsigned char)byte) != 0;
-    case TRAILER_NAME:
-        return trailer_name_byte(chunked, byte);
-    case TRAILER:
-        return extra_byte(chunked, byte, TRAILER_LF);
-    case TRAILER_LF:
-        chunked->state = TRAILER_START;
-        return byte == '\n';
-    case BROKEN:
-        return false;
-    case END_LF:
-    case DATA:
-        break;
-    }
-    return byte == '\n';
-}
-
-static bool is_trailer(enum chunk_state state)
-{
-    return state == TRAILER_START || state == TRAILER_NAME || state == TRAILER ||
-           state == TRAILER_LF;
-}
-
-enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
-                                    size_t end, size_t *body_end, uint64_t body_max,
-                                    size_t body_begin)
-{
-    while (*raw < end) {
-        enum chunk_state state = (enum chunk_state)chunked->state;
-
-        if (state == DATA) {
-            size_t part = end - *raw < chunked->left ? end - *raw : (size_t)chunked->left;
-
-            memmove(bytes + *body_end, bytes + *raw, part);
-            *body_end += part;
-            *raw += part;
-            chunked->left -= part;
-            if (chunked->left == 0)
-                chunked->state = DATA_CR;
-            continue;
-        }
-        if (!framing_byte(chunked, bytes[(*raw)++])) {
-            chunked->state = BROKEN;
-            return HTTP_CHUNK_ERROR;
-        }
-        if (chunked->keeps_trailers && is_trailer(state) && chunked->state != END_LF)
-            bytes[*body_end + chunked->trailer_bytes++] = bytes[*raw - 1];
-        if (state == END_LF)
-            return HTTP_CHUNK_DONE;
-        if (chunked->left > body_max || *body_end - body_begin > body_max - chunked->left)
-            return HTTP_CHUNK_LARGE;
-    }
-    return HTTP_CHUNK_MORE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the head says about the message (RFC 9110, 9112): where it ends, whether the connection
- * persists, whom it is for; and the chunked coding, decoded in place.
+ * persists, whom it is for.
  */
 #ifndef PL_HTTP_BODY_H
 #define PL_HTTP_BODY_H
@@ -52,33 +52,5 @@ static inline bool http_equals_ignoring_case(struct pl_view text, const char *lo
             return false;
     return true;
 }
-
-/* ---- chunked (RFC 9112, 7.1) ------------------------------------------------------------------
- */
-
-struct http_chunked {
-    uint8_t state;
-    uint8_t digits;       /* of the size at hand */
-    uint64_t left;        /* bytes of the chunk at hand still to come */
-    uint32_t extra_bytes; /* of extensions and trailers so far; bounded */
-    /* Set by whoever wants the trailer section: its lines are then moved behind the decoded body.
-     */
-    bool keeps_trailers;
-    uint32_t trailer_bytes;
-};
-
-enum http_chunk {
-    HTTP_CHUNK_MORE,  /* all bytes were used */
-    HTTP_CHUNK_DONE,  /* the last chunk and the trailers were read */
-    HTTP_CHUNK_ERROR, /* 400 */
-    HTTP_CHUNK_LARGE, /* the body is over body_max: 413 */
-};
-
-void http_chunked_init(struct http_chunked *chunked);
-/* Decodes bytes[*raw .. end) and moves the data to bytes + *body_end; both marks are moved on.
- * Trailers that are kept stand behind *body_end, before *raw. */
-enum http_chunk http_chunked_decode(struct http_chunked *chunked, char *bytes, size_t *raw,
-                                    size_t end, size_t *body_end, uint64_t body_max,
-                                    size_t body_begin);
 
 #endif

@@ -7,6 +7,7 @@
  * The field lines go through the parser that requests go through.
  */
 #include "http_body.h"
+#include "http_chunked.h"
 
 #include <paceline/http_client.h>
 #include <paceline/limits.h>

@@ -13,6 +13,7 @@
 #define PL_HTTP_EXCHANGE_H
 
 #include "http_body.h"
+#include "http_chunked.h"
 #include "http_encode.h"
 #include "http_parse.h"
 #include "http_service.h"

@@ -2,7 +2,10 @@
 #include "http_host.h"
 
 #include "http_body.h"
+#include "http_path.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define NAME_BYTES_MAX 253
@@ -12,14 +15,93 @@ static bool is_letter_or_digit(char byte)
     return (byte >= '0' && byte <= '9') || (http_lower(byte) >= 'a' && http_lower(byte) <= 'z');
 }
 
-static bool is_address_literal(struct pl_view name)
+/* "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" ) (RFC 3986, 3.2.2) */
+static bool is_future_address(struct pl_view text)
 {
-    if (name.length < 4 || name.bytes[0] != '[' || name.bytes[name.length - 1] != ']')
+    size_t at = 1;
+
+    while (at < text.length && http_hex_value(text.bytes[at]) >= 0)
+        at++;
+    if (at == 1 || at + 1 >= text.length || text.bytes[at] != '.')
         return false;
-    for (size_t i = 1; i + 1 < name.length; i++)
-        if (http_hex_value(name.bytes[i]) < 0 && name.bytes[i] != ':' && name.bytes[i] != '.')
+    for (at++; at < text.length; at++)
+        if ((http_classes[(unsigned char)text.bytes[at]] & HTTP_CLASS_HOST) == 0 &&
+            text.bytes[at] != ':')
             return false;
     return true;
+}
+
+/* The brackets belong to it. */
+static bool is_address_literal(struct pl_view name)
+{
+    struct pl_view text = { .bytes = name.bytes + 1, .length = name.length - 2 };
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (name.length < 4 || name.bytes[0] != '[' || name.bytes[name.length - 1] != ']')
+        return false;
+    if (http_lower(text.bytes[0]) == 'v')
+        return is_future_address(text);
+    if (text.length >= sizeof(copy) || memchr(text.bytes, '\0', text.length) != NULL)
+        return false;
+    memcpy(copy, text.bytes, text.length);
+    copy[text.length] = '\0';
+    return inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+/* *( unreserved / pct-encoded / sub-delims ), not empty */
+static bool is_registered_name(struct pl_view name)
+{
+    size_t at = 0;
+
+    for (;;) {
+        at += http_scan((const unsigned char *)name.bytes + at, name.length - at, HTTP_CLASS_HOST);
+        if (at == name.length)
+            return at > 0;
+        if (name.bytes[at] != '%' || http_next_byte(name, &at) < 0)
+            return false;
+    }
+}
+
+static bool is_port(struct pl_view port)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < port.length; i++) {
+        if (port.bytes[i] < '0' || port.bytes[i] > '9')
+            return false;
+        number = number * 10 + (uint32_t)(port.bytes[i] - '0');
+        if (number > UINT16_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* An address up to its bracket, a name up to its colon. */
+static struct pl_view without_port(struct pl_view host)
+{
+    const char *end = NULL;
+
+    if (host.length > 0)
+        end = memchr(host.bytes, host.bytes[0] == '[' ? ']' : ':', host.length);
+    if (end != NULL)
+        host.length = (size_t)(end - host.bytes) + (*end == ']' ? 1 : 0);
+    return host;
+}
+
+bool http_host_is_valid(struct pl_view host, bool *ret_has_port)
+{
+    struct pl_view name = without_port(host);
+    struct pl_view rest = { .bytes = host.bytes + name.length,
+                            .length = host.length - name.length };
+    bool is_literal = name.length > 0 && name.bytes[0] == '[';
+
+    if (is_literal ? !is_address_literal(name) : !is_registered_name(name))
+        return false;
+    *ret_has_port = rest.length > 1;
+    return rest.length == 0 ||
+           (rest.bytes[0] == ':' &&
+            is_port((struct pl_view){ .bytes = rest.bytes + 1, .length = rest.length - 1 }));
 }
 
 /* Labels of letters, digits and '-', as in DNS (RFC 1123, 2.1), and '_', which names in use hold.
@@ -61,13 +143,7 @@ bool http_host_is_pattern(const char *pattern)
 /* Without a port and a final dot. */
 static struct pl_view name_of(struct pl_view host)
 {
-    const char *end = NULL;
-
-    if (host.length > 0)
-        end = host.bytes[0] == '[' ? memchr(host.bytes, ']', host.length)
-                                   : memchr(host.bytes, ':', host.length);
-    if (end != NULL)
-        host.length = (size_t)(end - host.bytes) + (*end == ']' ? 1 : 0);
+    host = without_port(host);
     if (host.length > 1 && host.bytes[host.length - 1] == '.')
         host.length--;
     return host;

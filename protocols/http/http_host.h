@@ -14,6 +14,13 @@
 
 #include <stdbool.h>
 
+/*
+ * uri-host [ ":" port ], as in Host and in a target (RFC 9110, 4.2.1 and 7.2; RFC 3986, 3.2.2). An
+ * empty host is none: no http URI has one. Nor is a port that TCP does not have; an empty one is
+ * left out.
+ */
+bool http_host_is_valid(struct pl_view host, bool *ret_has_port);
+
 /* A name or an address without a port: what may stand in Domain of a cookie too. */
 bool http_host_is_name(struct pl_view name);
 

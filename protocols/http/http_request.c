@@ -75,7 +75,6 @@ static enum http_advance begin_body(struct pl_http_exchange *exchange, struct pl
     size_t bytes_max = pl_conn_message_bytes_max(exchange->conn);
     int status;
 
-    /* A refusal of HEAD has no body either (RFC 9110, 9.3.2). */
     exchange->is_head_method = pl_view_equals(http_view(input, head->method), PL_VIEW("HEAD"));
     status = http_read_framing(head, input, &exchange->framing);
     if (status == 0)

@@ -16,7 +16,7 @@ enum http_class {
     HTTP_CLASS_TOKEN = 1,  /* tchar: RFC 9110, 5.6.2 */
     HTTP_CLASS_TARGET = 2, /* what may stand in a request target: RFC 3986 without its parts */
     HTTP_CLASS_VALUE = 4,  /* field-vchar, SP and HTAB: RFC 9110, 5.5 */
-    HTTP_CLASS_HOST = 8,   /* reg-name: RFC 3986, 3.2.2, without checks of its percent-encoding */
+    HTTP_CLASS_HOST = 8,   /* of a reg-name (RFC 3986, 3.2.2), what means itself: no % */
     HTTP_CLASS_PLAIN = 16, /* of a target, what means itself: none of % ? # */
 };
 

@@ -7,6 +7,7 @@
 #define PL_TESTS_HTTP_READER_H
 
 #include "http_body.h"
+#include "http_chunked.h"
 #include "http_parse.h"
 
 #define HTTP_READER_BYTES_MAX (64 * 1024)

@@ -96,6 +96,10 @@ static void refusal_of_head_has_no_body_9110_9_3_2(void **state)
         "HEAD / HTTP/1.1\r\nHost: a\r\nExpect: cake\r\n\r\n",
         "HEAD /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "HEAD /%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD / HTTP/2.0\r\nHost: a\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "HEAD http:///direct HTTP/1.1\r\nHost: a\r\n\r\n",
     };
 
     (void)state;

@@ -73,7 +73,6 @@ static void host_of_the_target_counts_first_9112_3_2_2(void **state)
         { "/host", "EXAMPLE.ORG.:8080", "exact\n" },
         { "/host", "a.b.example.org", "below\n" },
         { "/host", "example.com", "every\n" },
-        { "/host", "", "every\n" },
         { "http://example.org/host", "example.com", "exact\n" },
         { "http://example.com/host", "example.org", "every\n" },
         { "HTTP://www.example.org:80/host?q", "example.org", "below\n" },

@@ -53,6 +53,78 @@ static void host_is_matched_without_case_port_and_final_dot(void **state)
             fail_msg("%s and %s", rows[i].pattern == NULL ? "NULL" : rows[i].pattern, rows[i].host);
 }
 
+static void host_is_what_the_grammar_says_3986_3_2_2(void **state)
+{
+    static const struct {
+        const char *host;
+        bool is_valid, has_port;
+    } rows[] = {
+        { "a", true, false },
+        { "a.b-c_d~e!$&'()*+,;=", true, false },
+        { "a:80", true, true },
+        { "a:", true, false },
+        { "a:00080", true, true },
+        { "a:000000080", true, true },
+        { "a:65535", true, true },
+        { "a:65536", false, false },
+        { "a:99999999999999999999", false, false },
+        { "a:b", false, false },
+        { "a:1:2", false, false },
+        { "", false, false },
+        { ":80", false, false },
+        { "ex%61mple", true, false },
+        { "ex%aF", true, false },
+        { "ex%zz", false, false },
+        { "ex%4", false, false },
+        { "ex%", false, false },
+        { "u@a", false, false },
+        { "a/b", false, false },
+        { "a b", false, false },
+        { "[::1]", true, false },
+        { "[::1]:80", true, true },
+        { "[::]", true, false },
+        { "[1:2:3:4:5:6:7:8]", true, false },
+        { "[1:2:3:4:5:6:7::]", true, false },
+        { "[::ffff:1.2.3.4]", true, false },
+        { "[ABCD:ef01::]:", true, false },
+        { "[]", false, false },
+        { "[:]", false, false },
+        { "[:::]", false, false },
+        { "[1:2]", false, false },
+        { "[1:2:3:4:5:6:7:8:9]", false, false },
+        { "[1:2:3:4:5:6:7:8::]", false, false },
+        { "[1::2::3]", false, false },
+        { "[12345::]", false, false },
+        { "[1.2.3.4]", false, false },
+        { "[::1.2.3.256]", false, false },
+        { "[::1.2.3.04]", false, false },
+        { "[::1%25eth0]", false, false },
+        { "[fe80::1%eth0]", false, false },
+        { "[::1", false, false },
+        { "[::1]a", false, false },
+        { "[::1]80", false, false },
+        { "::1", false, false },
+        { "[v1.a:b]", true, false },
+        { "[VaF.~]:8", true, true },
+        { "[v1.]", false, false },
+        { "[v1]", false, false },
+        { "[v.a]", false, false },
+        { "[vg.a]", false, false },
+        { "[v1.a%41]", false, false },
+        { "[v1.a/b]", false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool has_port = false;
+
+        if (http_host_is_valid(pl_view_of(rows[i].host), &has_port) != rows[i].is_valid)
+            fail_msg("%s", rows[i].host);
+        if (rows[i].is_valid && has_port != rows[i].has_port)
+            fail_msg("the port of %s", rows[i].host);
+    }
+}
+
 static void pattern_is_a_name_or_a_star_above_one(void **state)
 {
     static const struct {
@@ -118,6 +190,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_is_matched_without_case_port_and_final_dot),
+        cmocka_unit_test(host_is_what_the_grammar_says_3986_3_2_2),
         cmocka_unit_test(pattern_is_a_name_or_a_star_above_one),
         cmocka_unit_test(exact_comes_before_star_comes_before_none),
         cmocka_unit_test(authority_of_a_target_is_found_9112_3_2_2),

@@ -61,10 +61,10 @@ static bool is_value(int byte)
     return (byte >= 0x21 && byte <= 0x7e) || byte >= 0x80 || byte == ' ' || byte == '\t';
 }
 
-/* RFC 3986, 3.2.2: reg-name. */
+/* RFC 3986, 3.2.2: reg-name, without its escapes. */
 static bool is_reg_name(int byte)
 {
-    return is_unreserved(byte) || is_sub_delim(byte) || byte == '%';
+    return is_unreserved(byte) || is_sub_delim(byte);
 }
 
 static bool is_plain(int byte)
