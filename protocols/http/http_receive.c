@@ -35,9 +35,11 @@ void http_drop_consumer(struct pl_http_exchange *exchange)
 
 bool http_may_discard(const struct pl_http_exchange *exchange)
 {
+    /* Of chunks only the one at hand has a length that is known. */
+    uint64_t known = exchange->framing.is_chunked ? exchange->chunked.left : exchange->body_left;
+
     /* Who waits for 100 (Continue) may never send it (RFC 9110, 10.1.1). */
-    return exchange->has_continued &&
-           (exchange->framing.is_chunked || exchange->body_left <= DISCARD_BYTES_MAX);
+    return exchange->has_continued && known <= DISCARD_BYTES_MAX;
 }
 
 enum pl_next http_begin_receiving(struct pl_conn *conn, struct pl_http_exchange *exchange)
@@ -59,8 +61,9 @@ enum pl_next http_discard_body(struct pl_conn *conn, struct pl_http_exchange *ex
         pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
     exchange->phase = HTTP_PHASE_RECEIVING;
     exchange->is_paused = false;
-    if (exchange->body_left > DISCARD_BYTES_MAX)
-        exchange->body_left = DISCARD_BYTES_MAX;
+    /* Beside what stands decoded already. */
+    if (exchange->body_left > DISCARD_BYTES_MAX + exchange->body_end)
+        exchange->body_left = DISCARD_BYTES_MAX + exchange->body_end;
     return PL_RUN_PROCESS;
 }
 

@@ -301,13 +301,18 @@ static void a_large_body_that_nobody_wants_ends_the_connection(void **state)
 {
     (void)state;
     start(NULL);
-    for (int i = 0; i < 2; i++) {
-        int fd = begin_post(i == 0 ? "/enough" : "/refuse-block", "Content-Length: 40000000\r\n");
+    for (int i = 0; i < 4; i++) {
+        static const char *const paths[] = { "/enough", "/refuse-block", "/enough",
+                                             "/enough-block" };
+        int fd = begin_post(paths[i], i < 2 ? "Content-Length: 40000000\r\n"
+                                            : "Transfer-Encoding: chunked\r\n");
         struct reply reply;
 
+        if (i >= 2)
+            client_say(fd, "2625a00\r\n");
         client_send(fd, pattern, 10);
         reply_read(fd, &reply, false);
-        assert_int_equal(reply.status, i == 0 ? 403 : 401);
+        assert_int_equal(reply.status, i == 1 ? 401 : 403);
         assert_true(reply_has(&reply, "Connection: close"));
         client_expect_end(fd);
         client_close(fd);
