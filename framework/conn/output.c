@@ -128,13 +128,15 @@ int pl_output_append_file(struct pl_output *output, int fd, off_t offset, size_t
 }
 
 int pl_output_append_file_shared(struct pl_output *output, int fd, off_t offset, size_t length,
-                                 pl_output_release *release, void *context)
+                                 enum pl_file_send how, pl_output_release *release, void *context)
 {
     PL_ASSERT(release != NULL);
-    return append_file(
-        output,
-        (struct pl_file_piece){
-            .fd = fd, .offset = offset, .length = length, .release = release, .context = context });
+    return append_file(output, (struct pl_file_piece){ .fd = fd,
+                                                       .offset = offset,
+                                                       .length = length,
+                                                       .is_read = how == PL_FILE_READ,
+                                                       .release = release,
+                                                       .context = context });
 }
 
 struct pl_output_mark pl_output_mark(const struct pl_output *output)

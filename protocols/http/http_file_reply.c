@@ -79,11 +79,12 @@ static void add_validators(struct pl_http_exchange *exchange, const struct http_
 /* ---- whole ---------------------------------------------------------------------------------- */
 
 /* Takes over one reference. */
-static int append_range(struct pl_output *output, const struct http_file *file, uint64_t first,
-                        uint64_t length)
+static int append_range(struct pl_http_exchange *exchange, const struct http_file *file,
+                        uint64_t first, uint64_t length)
 {
-    return pl_output_append_file_shared(output, file->fd, (off_t)first, (size_t)length,
-                                        http_cached_file_release, file->cached);
+    return pl_output_append_file_shared(exchange->output, file->fd, (off_t)first, (size_t)length,
+                                        exchange->service->send, http_cached_file_release,
+                                        file->cached);
 }
 
 static void take_back(struct pl_http_exchange *exchange, struct pl_output_mark mark)
@@ -108,7 +109,7 @@ static void reply_whole(struct pl_http_exchange *exchange, struct http_file *fil
         http_file_close(file);
         return;
     }
-    if (append_range(exchange->output, file, 0, (uint64_t)file->size) < 0)
+    if (append_range(exchange, file, 0, (uint64_t)file->size) < 0)
         take_back(exchange, mark);
 }
 
@@ -152,7 +153,7 @@ static void reply_range(struct pl_http_exchange *exchange, struct http_file *fil
         http_file_close(file);
         return;
     }
-    if (append_range(exchange->output, file, range->first, range->length) < 0)
+    if (append_range(exchange, file, range->first, range->length) < 0)
         take_back(exchange, mark);
 }
 
@@ -205,20 +206,20 @@ static uint64_t parts_length(const struct parts *parts)
     return length;
 }
 
-static int append_parts(struct pl_output *output, const struct parts *parts)
+static int append_parts(struct pl_http_exchange *exchange, const struct parts *parts)
 {
     char bytes[PART_HEAD_BYTES_MAX];
     int err = 0;
 
     for (size_t i = 0; i < parts->set->count && err == 0; i++) {
-        err = pl_output_append(output, bytes, write_part_head(parts, i, bytes));
+        err = pl_output_append(exchange->output, bytes, write_part_head(parts, i, bytes));
         if (err < 0)
             break;
         http_cached_file_hold(parts->file->cached);
-        err = append_range(output, parts->file, parts->set->ranges[i].first,
+        err = append_range(exchange, parts->file, parts->set->ranges[i].first,
                            parts->set->ranges[i].length);
     }
-    return err < 0 ? err : pl_output_append(output, bytes, write_parts_end(parts, bytes));
+    return err < 0 ? err : pl_output_append(exchange->output, bytes, write_parts_end(parts, bytes));
 }
 
 static void reply_parts(struct pl_http_exchange *exchange, struct http_file *file,
@@ -233,7 +234,7 @@ static void reply_parts(struct pl_http_exchange *exchange, struct http_file *fil
     add_validators_of_part(exchange, file, wishes);
     err = http_begin_reply(exchange, exchange->conn, type, parts_length(parts));
     if (err == 0)
-        err = append_parts(exchange->output, parts);
+        err = append_parts(exchange, parts);
     if (err < 0)
         take_back(exchange, mark);
     http_file_close(file);

@@ -240,6 +240,7 @@ static int open_files(struct http_service *service, const struct http_settings *
     if (err < 0 || service->roots_count == 0)
         return err;
     service->ranges_max = settings->ranges_max;
+    service->send = (enum pl_file_send)settings->send;
     service->has_listing = settings->has_listing;
     service->serves_dot_files = settings->dot_files == HTTP_DOT_FILES_SERVE;
     err = set_index(service, settings->index, error);

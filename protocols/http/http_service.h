@@ -7,6 +7,7 @@
 
 #include <paceline/http.h>
 #include <paceline/limits.h>
+#include <paceline/output.h>
 
 struct http_access_log_settings {
     char *file;
@@ -23,6 +24,7 @@ struct http_settings {
     uint32_t open_files_max;
     int64_t open_files_valid_us;
     uint32_t ranges_max;
+    int send; /* enum pl_file_send */
     bool has_siblings;
     bool has_gzip;
     uint64_t gzip_bytes_min;
@@ -105,6 +107,7 @@ struct http_service {
     uint64_t gzip_bytes_min;
     uint64_t gzip_bytes_max; /* at most HTTP_GZIP_BYTES_MAX */
     uint32_t ranges_max;     /* at most HTTP_RANGES_MAX */
+    enum pl_file_send send;  /* how files leave */
     size_t head_bytes_max;
     size_t target_bytes_max;
     uint64_t body_bytes_max; /* of bodies in parts */

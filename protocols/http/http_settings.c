@@ -80,6 +80,9 @@ static const struct pl_setting mount_table[] = {
 
 static const char *const dot_files_words[] = { "refuse", "serve", NULL };
 
+/* In the order of enum pl_file_send. */
+static const char *const send_words[] = { "sendfile", "read", NULL };
+
 const struct pl_setting http_settings_table[] = {
     { .name = "root",
       .type = PL_SETTING_PATH,
@@ -158,6 +161,13 @@ const struct pl_setting http_settings_table[] = {
       .max = (int64_t)3600 * 1000 * 1000,
       .help = "A file that was replaced or changed is seen after this long at the latest, in whole "
               "milliseconds; 0: at once." },
+    { .name = "send",
+      .type = PL_SETTING_WORD,
+      .offset = offsetof(struct http_settings, send),
+      .by_default = "sendfile",
+      .words = send_words,
+      .help = "sendfile: the kernel sends files by itself; read: they are read and sent block by "
+              "block, for file systems that know no sendfile or are slow with it." },
     { .name = "max_ranges",
       .type = PL_SETTING_COUNT,
       .offset = offsetof(struct http_settings, ranges_max),

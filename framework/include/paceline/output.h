@@ -26,6 +26,10 @@ PL_MUST_CHECK PL_API int pl_output_append_borrowed(struct pl_output *output, con
 /* Takes over the descriptor, also when it fails. */
 PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd, off_t offset,
                                                size_t length);
+enum pl_file_send {
+    PL_FILE_SENDFILE, /* by sendfile: the bytes never enter the process */
+    PL_FILE_READ,     /* read into a block of the pool, block by block, and sent from there */
+};
 /*
  * Shares the descriptor: `release` is called once when the range was sent or dropped, also when
  * this fails.
@@ -36,6 +40,7 @@ PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd,
 typedef void pl_output_release(void *context);
 PL_MUST_CHECK PL_API int pl_output_append_file_shared(struct pl_output *output, int fd,
                                                       off_t offset, size_t length,
+                                                      enum pl_file_send how,
                                                       pl_output_release *release, void *context);
 /* Room for `length` contiguous bytes (at most 16 KiB) to be written in place, or NULL; then
  * pl_output_commit() with what was written. */

@@ -145,13 +145,16 @@ static void files_below_the_root_are_served_and_no_others(void **state)
     web_stop();
 }
 
-static void large_file_arrives_byte_for_byte(void **state)
+static const char *const ways_to_send[] = { "services.0.http.send=sendfile",
+                                            "services.0.http.send=read" };
+#define WAYS_COUNT (sizeof(ways_to_send) / sizeof(ways_to_send[0]))
+
+static void expect_large_file(const char *set)
 {
     struct reply reply;
     int fd;
 
-    (void)state;
-    start_with_files();
+    start_with_files_and(set);
     fd = client_connect(web.rig.port);
     client_say(fd,
                "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\nGET /a.css HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -159,8 +162,20 @@ static void large_file_arrives_byte_for_byte(void **state)
     assert_int_equal(reply.length, LARGE_BYTES);
     assert_true(memcmp(reply.body, large, LARGE_BYTES) == 0);
     reply_expect(fd, 200, "css\n");
+    client_say(fd, "GET /large.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=100000-299999\r\n\r\n");
+    reply_read(fd, &reply, false);
+    assert_int_equal(reply.status, 206);
+    assert_int_equal(reply.length, 200000);
+    assert_true(memcmp(reply.body, large + 100000, 200000) == 0);
     client_close(fd);
     web_stop();
+}
+
+static void large_file_arrives_byte_for_byte(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WAYS_COUNT; i++)
+        expect_large_file(ways_to_send[i]);
 }
 
 static size_t count_to_the_end(int fd)
@@ -176,14 +191,13 @@ static size_t count_to_the_end(int fd)
     return total;
 }
 
-static void file_that_shrinks_while_it_is_served_cuts_the_connection(void **state)
+static void expect_cut(const char *set)
 {
     struct reply reply;
     char path[256];
     int fd;
 
-    (void)state;
-    start_with_files();
+    start_with_files_and(set);
     write_file("root/shrinking", "", 0);
     in_folder(path, sizeof(path), "root/shrinking");
     assert_int_equal(truncate(path, SHRINKING_BYTES), 0);
@@ -193,7 +207,40 @@ static void file_that_shrinks_while_it_is_served_cuts_the_connection(void **stat
     assert_int_equal(truncate(path, 10), 0);
     assert_true(count_to_the_end(fd) < SHRINKING_BYTES);
     client_close(fd);
+    fd = client_connect(web.rig.port);
+    web_get(fd, "/a.css", 200, "css\n");
+    client_close(fd);
     web_stop();
+}
+
+static void file_that_shrinks_while_it_is_served_cuts_the_connection(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WAYS_COUNT; i++)
+        expect_cut(ways_to_send[i]);
+}
+
+/* What was opened is served to its end, whatever its name has come to. */
+static void file_that_is_replaced_or_deleted_while_it_is_served_arrives_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * WAYS_COUNT; i++) {
+        struct reply reply;
+        char path[256], other[256];
+        int fd;
+
+        start_with_files_and(ways_to_send[i / 2]);
+        in_folder(path, sizeof(path), "root/large.bin");
+        in_folder(other, sizeof(other), "root/a.css");
+        fd = client_connect(web.rig.port);
+        client_say(fd, "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+        reply_read_head(fd, &reply);
+        assert_int_equal(i % 2 == 0 ? rename(other, path) : unlink(path), 0);
+        client_receive(fd, web.body, LARGE_BYTES);
+        assert_true(memcmp(web.body, large, LARGE_BYTES) == 0);
+        client_close(fd);
+        web_stop();
+    }
 }
 
 static void replaced_file_is_seen_at_once_if_asked(void **state)
@@ -343,6 +390,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(files_below_the_root_are_served_and_no_others),
     cmocka_unit_test(large_file_arrives_byte_for_byte),
     cmocka_unit_test(file_that_shrinks_while_it_is_served_cuts_the_connection),
+    cmocka_unit_test(file_that_is_replaced_or_deleted_while_it_is_served_arrives_whole),
     cmocka_unit_test(replaced_file_is_seen_at_once_if_asked),
     cmocka_unit_test(replaced_file_is_seen_in_time),
     cmocka_unit_test(file_that_is_sent_outlives_its_place_among_the_open_ones),

@@ -361,7 +361,7 @@ static void output_lets_go_when_it_has_sent_or_dropped(void **state)
     for (int is_sent = 0; is_sent < 2; is_sent++) {
         struct http_file file = open_file("a.css");
 
-        assert_int_equal(pl_output_append_file_shared(&output, file.fd, 0, 4,
+        assert_int_equal(pl_output_append_file_shared(&output, file.fd, 0, 4, PL_FILE_SENDFILE,
                                                       http_cached_file_release, file.cached),
                          0);
         f.now_ms += VALID_MS;

@@ -213,10 +213,12 @@ static void a_shared_file_is_released_once_and_not_closed(void **state)
     int fd = pattern_file(10), released = 0;
 
     (void)state;
-    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 10, count_release, &released),
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 10, PL_FILE_SENDFILE,
+                                                  count_release, &released),
                      0);
     mark = pl_output_mark(&f.output);
-    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 5, 5, count_release, &released),
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 5, 5, PL_FILE_SENDFILE,
+                                                  count_release, &released),
                      0);
     assert_int_equal(released, 0);
     pl_output_rollback(&f.output, mark);
@@ -226,11 +228,13 @@ static void a_shared_file_is_released_once_and_not_closed(void **state)
     assert_int_equal(released, 1);
     pl_output_sent(&other, 1);
     assert_int_equal(released, 2);
-    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 0, count_release, &released),
+    assert_int_equal(pl_output_append_file_shared(&f.output, fd, 0, 0, PL_FILE_SENDFILE,
+                                                  count_release, &released),
                      0);
     assert_int_equal(released, 3);
     f.pool.bytes_max = 0; /* what the thread keeps for itself is used up first */
-    while (pl_output_append_file_shared(&f.output, fd, 0, 1, count_release, &released) == 0)
+    while (pl_output_append_file_shared(&f.output, fd, 0, 1, PL_FILE_SENDFILE, count_release,
+                                        &released) == 0)
         assert_int_equal(released, 3);
     assert_int_equal(released, 4);
     released = -(int)pl_output_length(&f.output);
