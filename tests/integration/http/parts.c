@@ -219,6 +219,8 @@ static void a_consumer_that_is_done_is_not_called_when_its_client_has_left(void 
     static const char *const sets[] = { "timeouts.handler=50ms", NULL };
 
     (void)state;
+    if (!server_has_pool())
+        skip(); /* the only thread is the one that blocks: its deadline is seen afterwards */
     start(sets);
     for (uint32_t i = 0; i < 2; i++) {
         int fd = begin_post("/waiting", i == 0 ? "Content-Length: 5\r\n" : "Content-Length: 9\r\n");
