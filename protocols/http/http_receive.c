@@ -19,6 +19,11 @@
 void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *consumer,
                           void *context)
 {
+    /* The body has been read already; what stands behind it is the next request. */
+    if (!exchange->route->streams_body) {
+        (void)consumer(NULL, PL_VIEW(""), false, context);
+        return;
+    }
     exchange->consumer = consumer;
     exchange->consumer_context = context;
     exchange->accepts_trailers = http_accepts_trailers(exchange);

@@ -93,7 +93,8 @@ typedef enum pl_http_consume pl_http_consumer(struct pl_http_exchange *exchange,
 /* From the handler of a route that streams bodies: the parts go to `consumer`, beginning after the
  * handler has returned, and 100 (Continue) is sent if the client waits for it (RFC 9110, 10.1.1). A
  * request without a body has one part, the last, and empty. A handler that calls neither this nor a
- * reply is answered with 500. */
+ * reply is answered with 500. From a route that does not stream bodies there is no part to come:
+ * `consumer` is told so at once. */
 PL_API void pl_http_receive_body(struct pl_http_exchange *exchange, pl_http_consumer *consumer,
                                  void *context);
 

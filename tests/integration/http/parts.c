@@ -322,6 +322,21 @@ static void a_large_body_that_nobody_wants_ends_the_connection(void **state)
     web_stop();
 }
 
+static void a_body_that_was_read_whole_has_no_parts(void **state)
+{
+    int fd;
+
+    (void)state;
+    start(NULL);
+    fd = begin_post("/sum-whole", "Transfer-Encoding: chunked\r\n");
+    client_say(fd, "3\r\nabc\r\n0\r\n\r\n");
+    reply_expect(fd, 500, NULL);
+    client_await(&web.consumers_dropped, 1);
+    web_get(fd, "/direct", 200, "direct\n");
+    client_close(fd);
+    web_stop();
+}
+
 static void a_client_that_leaves_lets_the_consumer_go(void **state)
 {
     (void)state;
@@ -528,6 +543,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(what_is_thrown_away_may_meet_a_full_queue),
     cmocka_unit_test(trailers_that_nobody_wants_may_come_in_two),
     cmocka_unit_test(a_large_body_that_nobody_wants_ends_the_connection),
+    cmocka_unit_test(a_body_that_was_read_whole_has_no_parts),
     cmocka_unit_test(a_client_that_leaves_lets_the_consumer_go),
     cmocka_unit_test(broken_framing_is_400_and_lets_the_consumer_go),
     cmocka_unit_test(a_body_that_does_not_come_is_408_9110_15_5_9),
