@@ -373,7 +373,9 @@ expect 'servers end with it, even when it is killed' killed
 
 # ---- the parser -----------------------------------------------------------------------------------
 
+# A program of the tests: the release build has none.
 parse_speed=$build/tests/speed/parse_speed
+[ -x "$parse_speed" ] || parse_speed=build-check/tests/speed/parse_speed
 parsers_are_measured() {
     "$parse_speed" --quick >"$scratch/parsers.txt" || return 1
     cat "$scratch/parsers.txt"
