@@ -563,45 +563,47 @@ static void make_socket(const char *path)
     close(fd);
 }
 
+/* What leads out of the root, is no regular file, or hides behind a dot; and what only looks so. */
+static const struct {
+    const char *path;
+    int status;
+} outside_rows[] = {
+    { "/fifo", 404 },
+    { "/socket", 404 },
+    { "/device", 404 },
+    { "/out", 404 },
+    { "/out/secret.txt", 404 },
+    { "/file-out", 404 },
+    { "/loop", 404 },
+    { "/../secret.txt", 404 },
+    { "/dir/../../secret.txt", 404 },
+    { "/%2e%2e/secret.txt", 404 },
+    { "/%2E./secret.txt", 404 },
+    { "/..%2fsecret.txt", 404 },
+    { "/..%5csecret.txt", 404 },
+    { "/%252e%252e/secret.txt", 404 },
+    { "/%c0%ae%c0%ae/secret.txt", 404 },
+    { "/%u002e%u002e/secret.txt", 400 },
+    { "/..;/secret.txt", 404 },
+    { "/text.txt%00", 400 },
+    { "/text.txt%00.html", 400 },
+    { "/%00", 400 },
+    { "/.hidden", 404 },
+    { "/dir/.hidden", 404 },
+    { "/%2ehidden", 404 },
+    { "//.hidden", 404 },
+    { "/.git/config", 404 },
+    { "/.git", 404 },
+    { "/.well-known/.hidden", 404 },
+    { "/dir/.well-known/text", 404 },
+    { "/.well-known/text", 200 },
+    { "/dir/...", 404 },
+    { "/./text.txt", 200 },
+    { "/dir/../text.txt", 200 },
+};
+
 static void what_is_no_file_below_the_root_is_not_served(void **state)
 {
-    static const struct {
-        const char *path;
-        int status;
-    } rows[] = {
-        { "/fifo", 404 },
-        { "/socket", 404 },
-        { "/device", 404 },
-        { "/out", 404 },
-        { "/out/secret.txt", 404 },
-        { "/file-out", 404 },
-        { "/loop", 404 },
-        { "/../secret.txt", 404 },
-        { "/dir/../../secret.txt", 404 },
-        { "/%2e%2e/secret.txt", 404 },
-        { "/%2E./secret.txt", 404 },
-        { "/..%2fsecret.txt", 404 },
-        { "/..%5csecret.txt", 404 },
-        { "/%252e%252e/secret.txt", 404 },
-        { "/%c0%ae%c0%ae/secret.txt", 404 },
-        { "/%u002e%u002e/secret.txt", 400 },
-        { "/..;/secret.txt", 404 },
-        { "/text.txt%00", 400 },
-        { "/text.txt%00.html", 400 },
-        { "/%00", 400 },
-        { "/.hidden", 404 },
-        { "/dir/.hidden", 404 },
-        { "/%2ehidden", 404 },
-        { "//.hidden", 404 },
-        { "/.git/config", 404 },
-        { "/.git", 404 },
-        { "/.well-known/.hidden", 404 },
-        { "/dir/.well-known/text", 404 },
-        { "/.well-known/text", 200 },
-        { "/dir/...", 404 },
-        { "/./text.txt", 200 },
-        { "/dir/../text.txt", 200 },
-    };
     static const char *const serving[] = { "services.0.http.dot_files=serve", NULL };
     static const char *const hidden[] = { "/.hidden", "/dir/.hidden", "/.git/config", "/dir/..." };
     char path[256];
@@ -637,11 +639,12 @@ static void what_is_no_file_below_the_root_is_not_served(void **state)
         in_root(path, sizeof(path), "loop");
         assert_int_equal(symlink("loop", path), 0);
         start(serves ? serving : NULL);
-        for (size_t i = 0; !serves && i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t i = 0; !serves && i < sizeof(outside_rows) / sizeof(outside_rows[0]); i++) {
             fd = client_connect(web.rig.port);
-            ask(fd, "GET", rows[i].path, "", &reply);
-            if (reply.status != rows[i].status)
-                fail_msg("%s: %d instead of %d", rows[i].path, reply.status, rows[i].status);
+            ask(fd, "GET", outside_rows[i].path, "", &reply);
+            if (reply.status != outside_rows[i].status)
+                fail_msg("%s: %d instead of %d", outside_rows[i].path, reply.status,
+                         outside_rows[i].status);
             client_close(fd);
         }
         fd = client_connect(web.rig.port);
