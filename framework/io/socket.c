@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "socket.h"
 
+#include "assert.h"
 #include "kernel.h"
 
 #include <errno.h>
@@ -153,7 +154,8 @@ void pl_close_fd(int *fd)
 {
     if (*fd < 0)
         return;
-    /* Linux frees the number even when close reports EINTR: never repeat it (close(2)). */
-    (void)close(*fd);
+    /* Linux frees the number even when close reports EINTR: never repeat it (close(2)). One that is
+     * not open was closed twice, and may by now have been somebody else's. */
+    PL_ASSERT(close(*fd) == 0 || errno != EBADF);
     *fd = -1;
 }

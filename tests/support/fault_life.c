@@ -64,18 +64,20 @@ say_why:
 static bool live_once(const struct fault_suite *suite, const struct fault_scenario *scenario,
                       enum fault fault, const char *name, int number, int n, uint32_t lost_max)
 {
-    int before = count_descriptors();
+    static struct descriptors before;
     struct fault_outcome outcome;
+    struct descriptor left;
     bool has_failed;
 
+    descriptors_now(&before);
     alarm(LIFE_S);
     fault_arm(fault, number, n);
     live(suite, scenario, &outcome);
     has_failed = fault_disarm();
     alarm(0);
-    if (count_descriptors() != before)
-        fail_msg("%s, failure %d of %s: %d descriptors are left open", scenario->model, n, name,
-                 count_descriptors() - before);
+    if (descriptors_new_since(&before, &left) > 0)
+        fail_msg("%s, failure %d of %s: descriptor %d is left open: %s", scenario->model, n, name,
+                 left.fd, left.target);
     assert_int_equal(outcome.left, 0);
     if (!outcome.has_started && outcome.message[0] == '\0')
         fail_msg("%s, failure %d of %s: not started, and no word why", scenario->model, n, name);

@@ -8,34 +8,12 @@
 #include "listener.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-
-int count_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    int count = 0;
-
-    assert_non_null(directory);
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count;
-}
-
-void expect_descriptors(int count)
-{
-    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
-
-    while (count_descriptors() != count && client_now_ms() < until_ms)
-        client_pause_ms(1);
-    assert_int_equal(count_descriptors(), count);
-}
 
 struct rig_options rig_defaults(void)
 {
@@ -92,7 +70,7 @@ void rig_start(struct rig *rig, const struct rig_options *options)
     };
 
     memset(rig, 0, sizeof(*rig));
-    rig->descriptors_before = count_descriptors();
+    descriptors_now(&rig->descriptors_before);
     probe_init(&rig->probe);
     rig->quota.max = options->conns_max;
     rig->service = (struct pl_service){ .name = "probe",
@@ -133,7 +111,7 @@ void rig_stop_at_once(struct rig *rig, const int *fds, size_t count)
     assert_int_equal(rig->quota.used, 0);
     for (size_t i = 0; i < count; i++)
         client_reset(fds[i]);
-    expect_descriptors(rig->descriptors_before);
+    descriptors_expect_no_new(&rig->descriptors_before);
 }
 
 void rig_stop(struct rig *rig)

@@ -3,6 +3,7 @@
 #ifndef PL_TESTS_RIG_H
 #define PL_TESTS_RIG_H
 
+#include "descriptors.h"
 #include "engine.h"
 #include "probe_protocol.h"
 
@@ -26,7 +27,7 @@ struct rig {
     struct probe probe;
     uint16_t port;
     uint16_t datagram_port;
-    int descriptors_before;
+    struct descriptors descriptors_before;
 };
 
 /* What every case starts from: a model with a few threads and long deadlines. */
@@ -38,8 +39,5 @@ void rig_stop(struct rig *rig);
 /* The same without a drain: requests may be in flight; closes the clients' descriptors too. */
 void rig_stop_at_once(struct rig *rig, const int *fds, size_t count);
 struct pl_stats *rig_stats(struct rig *rig, struct pl_stats *stats);
-int count_descriptors(void);
-/* What this process's other threads have open for a moment goes away; a leak stays. */
-void expect_descriptors(int count);
 
 #endif

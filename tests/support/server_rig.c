@@ -63,7 +63,7 @@ void server_rig_start(struct server_rig *rig, const struct pl_app *app, const ch
     snprintf(promotion, sizeof(promotion), "dispatch.promotion=%s", words.promotion);
     snprintf(arming, sizeof(arming), "dispatch.arming=%s", server_current->arming);
     snprintf(threads, sizeof(threads), "dispatch.threads=%u", server_current->threads);
-    rig->descriptors_before = count_descriptors();
+    descriptors_now(&rig->descriptors_before);
     if (pl_server_open(app, NULL, all, &rig->server, &error) < 0)
         fail_msg("open: %s", error.message);
     if (pl_server_start(rig->server, &error) < 0)
@@ -104,7 +104,7 @@ void server_rig_stop(struct server_rig *rig)
     if (rig->folder[0] != '\0')
         nftw(rig->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     rig->folder[0] = '\0';
-    expect_descriptors(rig->descriptors_before);
+    descriptors_expect_no_new(&rig->descriptors_before);
 }
 
 static int run(const struct server_combination *combination, const struct CMUnitTest *cases,

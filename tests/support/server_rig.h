@@ -3,6 +3,8 @@
 #ifndef PL_TESTS_SERVER_RIG_H
 #define PL_TESTS_SERVER_RIG_H
 
+#include "descriptors.h"
+
 #include <paceline/server.h>
 
 #include <stdbool.h>
@@ -27,7 +29,7 @@ bool server_has_pool(void);
 struct server_rig {
     struct pl_server *server;
     uint16_t port; /* of the first listener */
-    int descriptors_before;
+    struct descriptors descriptors_before;
     char folder[64]; /* temporary; empty until asked for */
 };
 

@@ -51,7 +51,7 @@ static void a_refused_connection_fails(void **state)
     backend_stop(&backend);
     expect_outcome("echo one\n", PL_UPSTREAM_CONNECT_FAILED);
     assert_int_equal(COUNT(connects_failed), 1);
-    backend_start_at(&backend, port);
+    start_again(&backend, port);
     expect_reply("echo two\n", "two\n");
     stop();
 }

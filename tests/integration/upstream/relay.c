@@ -249,6 +249,13 @@ void start_with(const char *more)
     start_upstream(text);
 }
 
+void start_again(struct backend *one, uint16_t port)
+{
+    backend_start_at(one, port);
+    descriptors_add(&rig.descriptors_before, one->listener);
+    descriptors_add(&rig.descriptors_before, one->wake);
+}
+
 /* The backend's ends of the pool's connections are descriptors of this process too. Some may still
  * stand in its backlog. */
 void await_no_connection_of(uint64_t connects)
@@ -293,7 +300,7 @@ void close_stopped(void)
     pl_server_close(rig.server);
     rig.server = NULL;
     await_no_connection_of(0);
-    expect_descriptors(rig.descriptors_before);
+    descriptors_expect_no_new(&rig.descriptors_before);
     backend_stop(&backend);
 }
 

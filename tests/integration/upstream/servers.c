@@ -24,13 +24,6 @@ static void start_two(const char *more)
     start_upstream(text);
 }
 
-/* A backend's listener and its waker are descriptors of this process. */
-static void kill_one(struct backend *one)
-{
-    backend_stop(one);
-    rig.descriptors_before -= 2;
-}
-
 static void stop_two(void)
 {
     int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
@@ -85,7 +78,7 @@ static void survive_a_dead_one(const char *policy)
     snprintf(text, sizeof(text), ", policy: %s, eject: {failures: 3, time: 50ms}", policy);
     start_two(text);
     port = other.port;
-    kill_one(&other);
+    backend_stop(&other);
     for (int round = 0; round < 6; round++) {
         for (int i = 0; i < CALLS; i++)
             begin(&asked[i], "echo x\n", NULL);
@@ -96,8 +89,7 @@ static void survive_a_dead_one(const char *policy)
     }
     assert_true(COUNT(ejections) >= 1);
     assert_true(COUNT(connects_failed) >= 3);
-    backend_start_at(&other, port);
-    rig.descriptors_before += 2;
+    start_again(&other, port);
     while (other.requests == 0) {
         expect_reply("echo x\n", "x\n");
         client_pause_ms(1);
@@ -123,7 +115,7 @@ static void a_dead_one_fails_no_lease(void **state)
 
     (void)state;
     start_two(", eject: {failures: 0}");
-    kill_one(&other);
+    backend_stop(&other);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
         pl_upstream_discard(&leased, false); /* so that each needs a new connection */
@@ -171,7 +163,7 @@ static void a_thousand_in_line_survive_the_death_of_their_server(void **state)
     for (int i = 0; i < CALLS; i++)
         begin(&asked[i], "silent\n", NULL);
     client_await(&backend.requests, 2);
-    kill_one(&backend);
+    backend_stop(&backend);
     for (int i = 0; i < CALLS; i++) {
         await(&asked[i]);
         assert_true(asked[i].outcome == PL_UPSTREAM_CLOSED ||
@@ -245,7 +237,7 @@ static void a_name_without_an_address_has_an_outcome_of_its_own(void **state)
     pl_server_close(rig.server);
     rig.server = NULL;
     /* The resolver's thread may be inside getaddrinfo() still, with a socket open. */
-    expect_descriptors(rig.descriptors_before);
+    descriptors_expect_no_new(&rig.descriptors_before);
 }
 
 /* A backlog of one, taken: the kernel answers no further connection. */

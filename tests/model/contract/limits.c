@@ -38,7 +38,7 @@ static void accepting_survives_a_lack_of_descriptors(void **state)
     contract_start();
     getrlimit(RLIMIT_NOFILE, &before);
     few = before;
-    few.rlim_cur = (rlim_t)count_descriptors() + 8;
+    few.rlim_cur = (rlim_t)descriptors_count() + 11;
     setrlimit(RLIMIT_NOFILE, &few);
     while (count < 64 && (fillers[count] = dup(0)) >= 0)
         count++;

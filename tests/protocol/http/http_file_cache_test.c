@@ -91,7 +91,7 @@ static int setup(void **state)
     f = (struct fixture){ .folder = "/tmp/http_file_cache_test.XXXXXX",
                           .now_ms = 5000,
                           .root_fd = -1,
-                          .descriptors_before = count_descriptors() };
+                          .descriptors_before = descriptors_count() };
     return mkdtemp(f.folder) == NULL ? -1 : 0;
 }
 
@@ -108,7 +108,7 @@ static int teardown(void **state)
         (void)unlink(path);
     }
     assert_int_equal(rmdir(f.folder), 0);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
     return 0;
 }
 
@@ -148,7 +148,7 @@ static void expect(const char *name, const char *text)
 /* How many files the cache keeps open. */
 static int count_kept(void)
 {
-    return count_descriptors() - f.descriptors_before - 1;
+    return descriptors_count() - f.descriptors_before - 1;
 }
 
 static void file_is_opened_once_while_it_is_fresh(void **state)

@@ -29,7 +29,7 @@ static int setup(void **state)
     for (size_t i = 0; i < sizeof(pattern); i++)
         pattern[i] = (char)('a' + (i * 31 + i / 251) % 26);
     memset(&f, 0, sizeof(f));
-    f.descriptors_before = count_descriptors();
+    f.descriptors_before = descriptors_count();
     pl_buffer_cache_init(&f.cache, &f.pool, &f.stats);
     f.output.cache = &f.cache;
     return pl_buffer_pool_init(&f.pool, 4 << 20);
@@ -42,7 +42,7 @@ static int teardown(void **state)
     assert_null(f.output.first);
     pl_buffer_cache_deinit(&f.cache);
     pl_buffer_pool_deinit(&f.pool);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
     return 0;
 }
 
@@ -194,11 +194,11 @@ static void dropping_closes_the_files(void **state)
     (void)state;
     append_one_of_each_kind();
     assert_int_equal(pl_output_append_file(&f.output, pattern_file(10), 0, 10), 0);
-    assert_int_equal(count_descriptors(), f.descriptors_before + 2);
+    assert_int_equal(descriptors_count(), f.descriptors_before + 2);
     pl_output_sent(&f.output, 4501); /* in the middle of the last file */
-    assert_int_equal(count_descriptors(), f.descriptors_before + 1);
+    assert_int_equal(descriptors_count(), f.descriptors_before + 1);
     pl_output_drop(&f.output);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
 }
 
 static void count_release(void *context)
@@ -258,7 +258,7 @@ static void a_file_is_closed_when_there_is_no_memory_for_its_piece(void **state)
     assert_int_equal(pl_output_append_borrowed(&f.output, pattern, 5000), -ENOBUFS);
     assert_null(pl_output_reserve(&f.output, 1));
     assert_int_equal(pl_output_length(&f.output), 0);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
     while (count > 0)
         pl_buffer_give(&f.cache, hog[--count]);
 }
@@ -283,7 +283,7 @@ static void an_empty_file_leaves_no_piece_behind(void **state)
     (void)state;
     assert_int_equal(pl_output_append_file(&f.output, pattern_file(10), 0, 0), 0);
     assert_null(f.output.first);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
     pl_output_drop(&f.output);
 }
 

@@ -89,32 +89,32 @@ static void it_opens_with_what_ends_a_wait_watched(void **state)
 
 static void every_step_that_fails_undoes_those_before(void **state)
 {
-    int descriptors = count_descriptors();
+    int descriptors = descriptors_count();
 
     (void)state;
     for (int which = 0; which < STEPS; which++) {
         assert_int_equal(open_failing_at(which), -EMFILE);
         assert_int_equal(step, which + 1);
-        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(descriptors_count(), descriptors);
         assert_null(shard.engine);
         pl_shard_close(&shard);
-        assert_int_equal(count_descriptors(), descriptors);
+        assert_int_equal(descriptors_count(), descriptors);
     }
 }
 
 static void it_closes_once_and_again_and_never_opened(void **state)
 {
-    int descriptors = count_descriptors();
+    int descriptors = descriptors_count();
 
     (void)state;
     assert_int_equal(open_failing_at(NEVER), 0);
-    assert_int_equal(count_descriptors(), descriptors + 3);
+    assert_int_equal(descriptors_count(), descriptors + 3);
     pl_shard_close(&shard);
     pl_shard_close(&shard);
-    assert_int_equal(count_descriptors(), descriptors);
+    assert_int_equal(descriptors_count(), descriptors);
     memset(&shard, 0, sizeof(shard));
     pl_shard_close(&shard);
-    assert_int_equal(count_descriptors(), descriptors);
+    assert_int_equal(descriptors_count(), descriptors);
 }
 
 int main(void)

@@ -26,7 +26,7 @@ static int setup(void **state)
     int fds[2];
 
     (void)state;
-    f.descriptors_before = count_descriptors();
+    f.descriptors_before = descriptors_count();
     assert_int_equal(pl_handle_set_open(&f.set), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     f.handle = (struct pl_handle){ .fd = fds[0], .token = 0x700000003 };
@@ -42,7 +42,7 @@ static int teardown(void **state)
         close(f.peer);
     pl_handle_set_close(&f.set);
     assert_int_equal(f.set.epoll_fd, -1);
-    assert_int_equal(count_descriptors(), f.descriptors_before);
+    assert_int_equal(descriptors_count(), f.descriptors_before);
     return 0;
 }
 

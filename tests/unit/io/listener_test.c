@@ -40,7 +40,7 @@ static int descriptors_before;
 static int setup(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
+    descriptors_before = descriptors_count();
     snprintf(folder, sizeof(folder), "/tmp/listener_test.XXXXXX");
     if (mkdtemp(folder) == NULL)
         return -1;
@@ -56,7 +56,7 @@ static int teardown(void **state)
     listen_fails = false;
     unlink(path);
     assert_int_equal(rmdir(folder), 0);
-    assert_int_equal(count_descriptors(), descriptors_before);
+    assert_int_equal(descriptors_count(), descriptors_before);
     return 0;
 }
 
