@@ -313,14 +313,14 @@ void pl_upstream_conn_rouse(struct pl_upstream_conn *conn, struct pl_upstream_pl
     bool must_warm;
     uint32_t reasons;
 
-    /* Not won: its holder looks, before it lets go or after it has closed. */
-    if (slot == NULL || pl_slot_claim(slot, place.token, PL_COMPLETION, &reasons) != PL_CLAIM_WON)
-        return;
     pthread_mutex_lock(&upstream->lock);
     must_warm = pl_upstream_must_warm_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (must_warm)
         pl_upstream_keeper_hasten(upstream, pl_clock_ms());
+    /* Not won: its holder looks, before it lets go or after it has closed. */
+    if (slot == NULL || pl_slot_claim(slot, place.token, PL_COMPLETION, &reasons) != PL_CLAIM_WON)
+        return;
     see_to(conn, reasons, set);
 }
 
