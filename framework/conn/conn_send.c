@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * output → socket. Bytes are gathered into one send, a file goes by sendfile, or is read block by
- * block, behind a header that is marked as having more. While a send would block, nothing is read
+ * output → socket. Bytes are gathered into one send, a file follows a header that is marked as
+ * having more. While a send would block, nothing is read
  * and no request is run.
  */
 #include "conn.h"
@@ -9,38 +9,7 @@
 #include "clock.h"
 #include "transport.h"
 
-#include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-/* What the socket does not take is read again: the block goes back to the pool, so that a slow
- * reader holds none. Without a block left sendfile does, which needs none. */
-static enum pl_io send_read(struct pl_conn *conn, struct pl_file_piece *file, size_t length,
-                            size_t *ret_length)
-{
-    struct pl_buffer *block = pl_buffer_take(&conn->slot.thread->cache, PL_BUFFER_BYTES);
-    enum pl_io outcome = PL_IO_FAILED;
-    ssize_t got;
-
-    if (block == NULL)
-        return conn->transport->send_file(conn, file->fd, &file->offset, length, ret_length);
-    do {
-        got = pread(file->fd, block->data, length < PL_BUFFER_BYTES ? length : PL_BUFFER_BYTES,
-                    file->offset);
-    } while (got < 0 && errno == EINTR);
-    if (got == 0)
-        outcome = PL_IO_END;
-    if (got > 0) {
-        struct iovec piece = { .iov_base = block->data, .iov_len = (size_t)got };
-        bool has_more = (size_t)got < conn->output.length;
-
-        outcome = conn->transport->send(conn, &piece, 1, has_more, ret_length);
-    }
-    if (outcome == PL_IO_DONE)
-        file->offset += (off_t)*ret_length;
-    pl_buffer_give(&conn->slot.thread->cache, block);
-    return outcome;
-}
 
 static enum pl_io send_some(struct pl_conn *conn, size_t *ret_length)
 {
@@ -54,9 +23,8 @@ static enum pl_io send_some(struct pl_conn *conn, size_t *ret_length)
         length = file->length < conn->slot.thread->turn_output_left
                      ? file->length
                      : conn->slot.thread->turn_output_left;
-        if (file->is_read)
-            return send_read(conn, file, length, ret_length);
-        return conn->transport->send_file(conn, file->fd, &file->offset, length, ret_length);
+        has_more = length < conn->output.length;
+        return conn->transport->send_file(conn, file, length, has_more, ret_length);
     }
     count = pl_output_gather(&conn->output, pieces, PL_SEND_PIECES_MAX, &has_more);
     return conn->transport->send(conn, pieces, count, has_more, ret_length);

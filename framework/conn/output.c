@@ -134,7 +134,7 @@ int pl_output_append_file_shared(struct pl_output *output, int fd, off_t offset,
     return append_file(output, (struct pl_file_piece){ .fd = fd,
                                                        .offset = offset,
                                                        .length = length,
-                                                       .is_read = how == PL_FILE_READ,
+                                                       .how = (uint8_t)how,
                                                        .release = release,
                                                        .context = context });
 }

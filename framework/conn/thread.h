@@ -8,6 +8,7 @@
 
 #include "buffer_pool.h"
 #include "clock.h"
+#include "file_send.h"
 #include "stats_block.h"
 #include "timeline.h"
 
@@ -26,9 +27,10 @@ struct pl_thread {
     struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
     struct pl_timeline *timeline; /* owned by the engine; NULL: its roles are not recorded */
     struct pl_buffer_cache cache;
-    struct pl_thread_set *set; /* borrowed */
-    uint32_t index;            /* in its thread set */
-    uint32_t shard;            /* index of the engine's handle set that it waits in */
+    struct pl_splice_pipe splice_pipe; /* opened by the first file that goes this way */
+    struct pl_thread_set *set;         /* borrowed */
+    uint32_t index;                    /* in its thread set */
+    uint32_t shard;                    /* index of the engine's handle set that it waits in */
     bool is_loop; /* it waits for events and runs handlers: while one blocks, all wait */
 
     /* Its own thread only: the turn. */

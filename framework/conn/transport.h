@@ -15,8 +15,9 @@ struct pl_transport {
     enum pl_io (*receive)(struct pl_conn *conn, void *bytes, size_t size, size_t *ret_length);
     enum pl_io (*send)(struct pl_conn *conn, const struct iovec *pieces, size_t count,
                        bool has_more, size_t *ret_length);
-    enum pl_io (*send_file)(struct pl_conn *conn, int file_fd, off_t *offset, size_t length,
-                            size_t *ret_length);
+    /* At most `length` bytes of the piece, whose offset moves. */
+    enum pl_io (*send_file)(struct pl_conn *conn, struct pl_file_piece *file, size_t length,
+                            bool has_more, size_t *ret_length);
     bool (*has_pending)(const struct pl_conn *conn);
 };
 

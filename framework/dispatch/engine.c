@@ -119,6 +119,7 @@ void pl_engine_close(struct pl_engine *engine)
 {
     pl_engine_cut(engine);
     pl_buffer_cache_deinit(&engine->control.cache);
+    pl_splice_pipe_close(&engine->control.splice_pipe);
     close_kernel_side(engine);
     pl_slot_table_close(&engine->face.table);
     pl_ready_ring_deinit(&engine->ring);

@@ -61,6 +61,7 @@ void pl_thread_set_deinit(struct pl_thread_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         pl_buffer_cache_deinit(&set->threads[i].cache);
+        pl_splice_pipe_close(&set->threads[i].splice_pipe);
         (void)sem_destroy(&set->threads[i].wake);
     }
     pl_free(set->threads);

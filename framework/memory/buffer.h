@@ -28,7 +28,7 @@ struct pl_file_piece {
     int fd; /* owned, unless it is shared */
     off_t offset;
     size_t length;
-    bool is_read;                   /* into a block and sent from there, instead of by sendfile */
+    uint8_t how;                    /* enum pl_file_send */
     void (*release)(void *context); /* lets go of a shared descriptor; NULL: it is owned */
     void *context;
 };

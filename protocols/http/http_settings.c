@@ -81,7 +81,7 @@ static const struct pl_setting mount_table[] = {
 static const char *const dot_files_words[] = { "refuse", "serve", NULL };
 
 /* In the order of enum pl_file_send. */
-static const char *const send_words[] = { "sendfile", "read", NULL };
+static const char *const send_words[] = { "sendfile", "splice", "mmap", "read", NULL };
 
 const struct pl_setting http_settings_table[] = {
     { .name = "root",
@@ -166,8 +166,10 @@ const struct pl_setting http_settings_table[] = {
       .offset = offsetof(struct http_settings, send),
       .by_default = "sendfile",
       .words = send_words,
-      .help = "sendfile: the kernel sends files by itself; read: they are read and sent block by "
-              "block, for file systems that know no sendfile or are slow with it." },
+      .help =
+          "How files are sent. sendfile: by the kernel itself; splice: likewise, through a pipe "
+          "for each thread; mmap: from a mapping of up to 256KiB; read: from blocks of memory, "
+          "for file systems that know nothing else or are slow with it." },
     { .name = "max_ranges",
       .type = PL_SETTING_COUNT,
       .offset = offsetof(struct http_settings, ranges_max),

@@ -28,6 +28,8 @@ PL_MUST_CHECK PL_API int pl_output_append_file(struct pl_output *output, int fd,
                                                size_t length);
 enum pl_file_send {
     PL_FILE_SENDFILE, /* by sendfile: the bytes never enter the process */
+    PL_FILE_SPLICE,   /* by splice through a pipe of the thread's */
+    PL_FILE_MMAP,     /* mapped, range by range, and sent from the mapping */
     PL_FILE_READ,     /* read into a block of the pool, block by block, and sent from there */
 };
 /*

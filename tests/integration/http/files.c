@@ -146,6 +146,8 @@ static void files_below_the_root_are_served_and_no_others(void **state)
 }
 
 static const char *const ways_to_send[] = { "services.0.http.send=sendfile",
+                                            "services.0.http.send=splice",
+                                            "services.0.http.send=mmap",
                                             "services.0.http.send=read" };
 #define WAYS_COUNT (sizeof(ways_to_send) / sizeof(ways_to_send[0]))
 
