@@ -41,6 +41,7 @@ enum pl_next http_refuse_request(struct pl_conn *conn, struct pl_http_exchange *
     remember_head_method(conn, exchange);
     exchange->framing.is_persistent = false;
     exchange->extra_bytes = 0;
+    exchange->has_upgrade = false;
     http_reply_status(exchange, status);
     if (exchange->lacks_memory)
         exchange->status = 0; /* it was taken back: the client hears nothing but the close */
@@ -102,7 +103,8 @@ static bool reply_prepared(struct pl_http_exchange *exchange, const struct http_
     return true;
 }
 
-static void reply_fixed(struct pl_http_exchange *exchange, const struct http_reply_settings *fixed)
+static void reply_encoded(struct pl_http_exchange *exchange,
+                          const struct http_reply_settings *fixed)
 {
     const char *text = fixed->text == NULL ? "" : fixed->text;
     struct pl_output_mark mark = pl_output_mark(exchange->output);
@@ -116,6 +118,16 @@ static void reply_fixed(struct pl_http_exchange *exchange, const struct http_rep
         pl_output_rollback(exchange->output, mark);
         exchange->lacks_memory = true;
     }
+}
+
+static void reply_fixed(struct pl_http_exchange *exchange, const struct http_route *route)
+{
+    bool is_success = route->fixed->status < 300;
+
+    if (is_success && http_answer_conditions(exchange))
+        return;
+    if (!reply_prepared(exchange, route))
+        reply_encoded(exchange, route->fixed);
 }
 
 static void reply_not_allowed(struct pl_http_exchange *exchange, const char *allow)
@@ -146,11 +158,6 @@ static bool is_known_method(struct pl_view method)
     return false;
 }
 
-static bool is_get_or_head(const struct pl_http_exchange *exchange)
-{
-    return exchange->is_head_method || pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
-}
-
 /* The path as a file's name wants it: decoded, without dot segments. */
 static bool read_name(struct pl_view path, char *text, size_t size, struct pl_view *ret_name)
 {
@@ -174,7 +181,7 @@ static void reply_from_files(struct pl_http_exchange *exchange, const struct htt
         http_reply_status(exchange, 404);
     else if (pl_view_equals(asked->method, PL_VIEW("OPTIONS")))
         reply_options(exchange, allow);
-    else if (!is_get_or_head(exchange))
+    else if (!http_is_get_or_head(exchange))
         reply_not_allowed(exchange, allow);
     else
         http_serve_file(exchange, name);
@@ -310,8 +317,7 @@ enum pl_next http_handled(struct pl_conn *conn, struct pl_http_exchange *exchang
 static enum pl_next answer_by_route(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     if (exchange->route->handler == NULL) {
-        if (!reply_prepared(exchange, exchange->route))
-            reply_fixed(exchange, exchange->route->fixed);
+        reply_fixed(exchange, exchange->route);
         return http_finish(conn, exchange);
     }
     if (!pl_conn_begin_handler(conn, &exchange->route->note, exchange->route->may_block))
@@ -434,6 +440,7 @@ static enum pl_next take_job(struct pl_conn *conn, struct pl_http_exchange *exch
     exchange->producer_context = done->producer_context;
     exchange->lacks_memory = done->lacks_memory;
     exchange->extra_bytes = done->extra_bytes;
+    exchange->has_upgrade = done->has_upgrade;
     memcpy(exchange->type, done->type, sizeof(exchange->type));
     memcpy(exchange->extra, done->extra, done->extra_bytes);
     exchange->output = pl_conn_output(conn);

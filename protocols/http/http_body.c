@@ -99,6 +99,7 @@ struct framing_fields {
     uint32_t hosts;
     struct codings codings;
     bool expects_continue, expects_other;
+    bool is_conditional;
 };
 
 /* Returns 0 or 400: a message whose end or whose host is in doubt is refused as that, whatever else
@@ -114,6 +115,12 @@ static int read_field(struct pl_view name, struct pl_view value, struct framing_
             return 0;
         fields->hosts++;
         return http_host_is_valid(value, &has_port) ? 0 : 400;
+    case sizeof("if-match") - 1:
+        fields->is_conditional |= http_equals_ignoring_case(name, "if-match");
+        return 0;
+    case sizeof("if-none-match") - 1:
+        fields->is_conditional |= http_equals_ignoring_case(name, "if-none-match");
+        return 0;
     case sizeof("expect") - 1:
         if (!http_equals_ignoring_case(name, "expect"))
             return 0;
@@ -185,6 +192,7 @@ int http_read_framing(const struct http_head *head, struct pl_view input,
     *ret_framing = (struct http_framing){ .content_length = fields.content_length,
                                           .is_chunked = fields.codings.is_present,
                                           .is_persistent = is_persistent(head, &fields),
+                                          .is_conditional = fields.is_conditional,
                                           .expects_continue =
                                               fields.expects_continue && head->minor_version >= 1 };
     return 0;

@@ -16,6 +16,7 @@ struct http_framing {
     bool is_chunked;
     bool is_persistent;    /* the client does not ask to close */
     bool expects_continue; /* Expect: 100-continue */
+    bool is_conditional;   /* If-Match or If-None-Match */
 };
 
 /* Reads the fields that decide the message. Returns 0 or the status of the refusal. */

@@ -245,6 +245,19 @@ enum http_condition http_check_conditions(const struct http_head *head, struct p
     return HTTP_CONDITION_TRUE;
 }
 
+enum http_condition http_check_existence(const struct http_head *head, struct pl_view message,
+                                         bool is_read)
+{
+    uint32_t wishes = http_find_wishes(head, message);
+
+    if ((wishes & HTTP_WISH_IF_MATCH) && !match_tags(head, message, "if-match", PL_VIEW(""), false))
+        return HTTP_CONDITION_FAILED;
+    if ((wishes & HTTP_WISH_IF_NONE_MATCH) &&
+        match_tags(head, message, "if-none-match", PL_VIEW(""), true))
+        return is_read ? HTTP_CONDITION_NOT_MODIFIED : HTTP_CONDITION_FAILED;
+    return HTTP_CONDITION_TRUE;
+}
+
 bool http_if_range_holds(const struct http_head *head, struct pl_view message,
                          const struct http_validators *validators, int64_t now_s)
 {

@@ -78,6 +78,11 @@ enum http_condition http_check_conditions(const struct http_head *head, struct p
                                           uint32_t wishes, const struct http_validators *validators,
                                           int64_t now_s);
 
+/* The same of what exists but has neither an ETag nor a date: any condition on a date is ignored
+ * (RFC 9110, 13.1.3 and 13.1.4). `is_read`: GET or HEAD. */
+enum http_condition http_check_existence(const struct http_head *head, struct pl_view message,
+                                         bool is_read);
+
 /* The Range of a request with If-Range may be honoured (RFC 9110, 13.1.5). */
 bool http_if_range_holds(const struct http_head *head, struct pl_view message,
                          const struct http_validators *validators, int64_t now_s);

@@ -24,6 +24,7 @@ static const struct status_line {
     STATUS(201, "Created"),
     STATUS(202, "Accepted"),
     STATUS(204, "No Content"),
+    STATUS(205, "Reset Content"),
     STATUS(206, "Partial Content"),
     STATUS(301, "Moved Permanently"),
     STATUS(302, "Found"),
@@ -135,6 +136,24 @@ size_t http_encode_rest(struct pl_view type, uint64_t length, char *bytes)
     return (size_t)(PUT(at, "\r\n\r\n") - bytes);
 }
 
+/* Persistence is the default of 1.1 and must be said in 1.0 (RFC 9112, 9.3); an Upgrade is for the
+ * next hop alone (RFC 9110, 7.8). */
+static char *put_connection(char *at, const struct http_reply_head *head)
+{
+    if (head->is_persistent && head->minor_version >= 1 && !head->has_upgrade)
+        return at;
+    at = PUT(at, "\r\nConnection: ");
+    if (!head->is_persistent)
+        at = PUT(at, "close");
+    else if (head->minor_version == 0)
+        at = PUT(at, "keep-alive");
+    if (!head->has_upgrade)
+        return at;
+    if (!head->is_persistent || head->minor_version == 0)
+        at = PUT(at, ", ");
+    return PUT(at, "upgrade");
+}
+
 size_t http_encode_head(const struct http_reply_head *head, char *bytes)
 {
     char *at = bytes + http_encode_status_and_date(head->status, head->date, bytes);
@@ -147,11 +166,7 @@ size_t http_encode_head(const struct http_reply_head *head, char *bytes)
     } else if (!head->has_no_body && head->framing == HTTP_REPLY_CHUNKED) {
         at = PUT(at, "\r\nTransfer-Encoding: chunked");
     }
-    /* Persistence is the default of 1.1 and must be said in 1.0 (RFC 9112, 9.3). */
-    if (!head->is_persistent)
-        at = PUT(at, "\r\nConnection: close");
-    else if (head->minor_version == 0)
-        at = PUT(at, "\r\nConnection: keep-alive");
+    at = put_connection(at, head);
     at = PUT(at, "\r\n");
     at = put(at, head->extra.bytes, head->extra.length);
     at = PUT(at, "\r\n");

@@ -23,6 +23,7 @@ struct http_reply_head {
     uint64_t length;
     bool has_no_body; /* 204, 304: no Content-Length either */
     bool is_persistent;
+    bool has_upgrade;      /* `extra` names protocols to go over to */
     uint8_t minor_version; /* of the request */
     struct pl_view extra;  /* whole field lines with their CRLF */
 };

@@ -2,6 +2,8 @@
 /* What a handler, a producer and other threads may do with an exchange: <paceline/http.h>. */
 #include "http_exchange.h"
 
+#include "http_conditional.h"
+
 #include "http_event.h"
 
 #include <errno.h>
@@ -120,8 +122,14 @@ int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const
 {
     static const char *const reserved[] = { "content-length", "transfer-encoding", "connection",
                                             "date",           "content-type",      NULL };
+    int err;
 
-    return is_among(name, reserved) ? -EINVAL : add_line(exchange, name, value);
+    if (is_among(name, reserved))
+        return -EINVAL;
+    err = add_line(exchange, name, value);
+    if (err == 0 && http_equals_ignoring_case(pl_view_of(name), "upgrade"))
+        exchange->has_upgrade = true;
+    return err;
 }
 
 int pl_http_add_trailer(struct pl_http_exchange *exchange, const char *name, const char *value)
@@ -175,12 +183,18 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, co
         .framing = (enum http_reply_framing)exchange->reply_framing,
         .length = length,
         .has_no_body = exchange->status == 204 || exchange->status == 304,
+        .has_upgrade = exchange->has_upgrade,
         .minor_version = exchange->head.minor_version,
         .extra = { .bytes = exchange->extra, .length = exchange->extra_bytes },
     };
     char *bytes;
 
     exchange->reply_bytes = http_has_no_body(exchange) ? 0 : length;
+    if (exchange->status == 205) {
+        head.framing = HTTP_REPLY_LENGTH;
+        head.length = 0;
+        head.type = PL_VIEW("");
+    }
     if (head.framing == HTTP_REPLY_UNTIL_CLOSE || pl_conn_is_draining(conn) ||
         (exchange->is_body_open && !http_may_discard(exchange)))
         exchange->framing.is_persistent = false;
@@ -194,7 +208,7 @@ int http_begin_reply(struct pl_http_exchange *exchange, struct pl_conn *conn, co
 
 bool http_has_no_body(const struct pl_http_exchange *exchange)
 {
-    return exchange->is_head_method || exchange->status == 204 || exchange->status == 304;
+    return exchange->is_head_method || http_status_has_no_content(exchange->status);
 }
 
 static int clamp_status(int status)
@@ -238,6 +252,29 @@ void http_reply_status(struct pl_http_exchange *exchange, int status)
         (void)!pl_http_add_field(exchange, "Retry-After", "1");
     snprintf(text, sizeof(text), "%d %s\n", status, http_reason(status));
     pl_http_reply_text(exchange, status, text);
+}
+
+bool http_is_get_or_head(const struct pl_http_exchange *exchange)
+{
+    return exchange->is_head_method || pl_view_equals(pl_http_method(exchange), PL_VIEW("GET"));
+}
+
+bool http_answer_conditions(struct pl_http_exchange *exchange)
+{
+    if (!exchange->framing.is_conditional)
+        return false;
+    switch (
+        http_check_existence(&exchange->head, exchange->message, http_is_get_or_head(exchange))) {
+    case HTTP_CONDITION_NOT_MODIFIED:
+        pl_http_reply(exchange, 304, NULL, NULL, 0);
+        return true;
+    case HTTP_CONDITION_FAILED:
+        http_reply_status(exchange, 412);
+        return true;
+    case HTTP_CONDITION_TRUE:
+        break;
+    }
+    return false;
 }
 
 void pl_http_reply_file(struct pl_http_exchange *exchange, int status, const char *type, int fd,

@@ -86,6 +86,7 @@ struct pl_http_exchange {
     bool accepts_trailers; /* looked at by who streams */
     bool is_head_deadline_on;
     uint16_t extra_bytes;
+    bool has_upgrade; /* among them */
     char type[128];
     char extra[HTTP_EXTRA_BYTES_MAX]; /* field lines the handler added */
 };
@@ -171,6 +172,14 @@ void http_drop_consumer(struct pl_http_exchange *exchange);
 void http_set_type(struct pl_http_exchange *exchange, const char *type);
 /* The reply has a head alone: HEAD, 204, 304. */
 bool http_has_no_body(const struct pl_http_exchange *exchange);
+/* Whatever the method: RFC 9110, 15.3.5, 15.3.6 and 15.4.5. */
+static inline bool http_status_has_no_content(int status)
+{
+    return status == 204 || status == 205 || status == 304;
+}
+bool http_is_get_or_head(const struct pl_http_exchange *exchange);
+/* For what exists and has no validators: replies 304 or 412 where the request asks for that. */
+bool http_answer_conditions(struct pl_http_exchange *exchange);
 /* The client has said that it keeps the trailer section. */
 bool http_accepts_trailers(const struct pl_http_exchange *exchange);
 /* Begins the reply: the head goes to the connection's output. Thread: holder. */

@@ -242,7 +242,7 @@ void http_reply_listing(struct pl_http_exchange *exchange, int root_fd, const ch
         err = add_policy(exchange);
     if (err < 0) {
         http_reply_status(exchange, http_status_of_errno(err));
-    } else {
+    } else if (!http_answer_conditions(exchange)) {
         write_page(listing, path, strcmp(name, ".") != 0);
         pl_http_reply(exchange, 200, "text/html; charset=utf-8", listing->page, listing->used);
     }

@@ -34,6 +34,7 @@ void http_reset_exchange(struct pl_http_exchange *exchange, struct pl_conn *conn
     exchange->has_continued = false;
     exchange->is_head_deadline_on = false;
     exchange->extra_bytes = 0;
+    exchange->has_upgrade = false;
     exchange->type[0] = '\0';
     exchange->kept = NULL;
     exchange->parts_bytes = exchange->reply_bytes = 0;

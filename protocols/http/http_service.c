@@ -118,8 +118,8 @@ static int prepare(struct http_route *route)
     char *tail;
     size_t used;
 
-    if (text.length == 0 || text.length > FIXED_BYTES_MAX || route->fixed->status == 204 ||
-        route->fixed->status == 304)
+    if (text.length == 0 || text.length > FIXED_BYTES_MAX ||
+        http_status_has_no_content((int)route->fixed->status))
         return 0;
     tail = malloc(HTTP_REPLY_HEAD_BYTES + text.length);
     if (tail == NULL)

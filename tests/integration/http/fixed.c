@@ -76,6 +76,47 @@ static void fixed_replies_are_these_bytes(void **state)
     web_stop();
 }
 
+/* It has no ETag and no date: only what asks whether it is there at all can fail. */
+static void conditions_of_a_fixed_reply_ask_whether_it_is_there_9110_13_1(void **state)
+{
+    static const char *const sets[] = { web_fixed_routes, NULL };
+    static const struct {
+        const char *request, *field;
+        int status;
+    } rows[] = {
+        { "GET /fixed", "If-Match: *", 200 },
+        { "GET /fixed", "If-Match: \"a\"", 412 },
+        { "HEAD /fixed", "If-Match: \"a\", \"b\"", 412 },
+        { "GET /fixed", "If-None-Match: *", 304 },
+        { "HEAD /fixed", "If-None-Match: *", 304 },
+        { "GET /fixed", "If-None-Match: \"a\", W/\"b\"", 200 },
+        { "GET /fixed", "If-Match: \"a\"\r\nIf-None-Match: *", 412 },
+        { "GET /fixed", "If-Modified-Since: Sun, 06 Nov 2094 08:49:37 GMT", 200 },
+        { "GET /fixed", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", 200 },
+        { "POST /fixed-503", "If-Match: \"a\"", 503 }, /* not without it either: 13.2.1 */
+        { "POST /fixed-202", "If-None-Match: *", 412 },
+        { "POST /fixed-202", "If-Match: *", 202 },
+    };
+    int fd;
+
+    (void)state;
+    web_start(sets);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reply reply;
+        char request[256];
+
+        snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: a\r\n%s\r\n\r\n", rows[i].request,
+                 rows[i].field);
+        client_say(fd, request);
+        reply_read(fd, &reply, rows[i].request[0] == 'H');
+        if (reply.status != rows[i].status)
+            fail_msg("%s, %s: %d", rows[i].request, rows[i].field, reply.status);
+    }
+    client_close(fd);
+    web_stop();
+}
+
 /* One byte more than those that stand ready. */
 static void a_long_fixed_reply_is_whole_too(void **state)
 {
@@ -147,6 +188,7 @@ static void a_fixed_reply_of_a_drain_says_close(void **state)
 }
 
 static const struct CMUnitTest cases[] = {
+    cmocka_unit_test(conditions_of_a_fixed_reply_ask_whether_it_is_there_9110_13_1),
     cmocka_unit_test(fixed_replies_are_these_bytes),
     cmocka_unit_test(a_long_fixed_reply_is_whole_too),
     cmocka_unit_test(a_fixed_reply_of_a_drain_says_close),

@@ -149,6 +149,20 @@ static void empty(struct pl_http_exchange *exchange, void *context)
     pl_http_reply(exchange, 204, NULL, NULL, 0);
 }
 
+/* More than the status permits. */
+static void reset(struct pl_http_exchange *exchange, void *context)
+{
+    (void)context;
+    pl_http_reply_text(exchange, 205, "reset\n");
+}
+
+static void offer_upgrade(struct pl_http_exchange *exchange, void *context)
+{
+    (void)context;
+    if (pl_http_add_field(exchange, "Upgrade", "other/1") == 0)
+        pl_http_reply_text(exchange, 426, "upgrade\n");
+}
+
 static enum pl_http_produce produce(struct pl_http_exchange *exchange, void *context)
 {
     int *left = context;
@@ -170,14 +184,24 @@ static enum pl_http_produce produce(struct pl_http_exchange *exchange, void *con
     return PL_HTTP_MORE;
 }
 
-static void stream(struct pl_http_exchange *exchange, void *context)
+static void stream_as(struct pl_http_exchange *exchange, int status, const int *parts)
 {
     int *left = malloc(sizeof(*left));
 
     if (left == NULL)
         abort();
-    *left = *(const int *)context;
-    pl_http_reply_stream(exchange, 200, "text/plain", produce, left);
+    *left = *parts;
+    pl_http_reply_stream(exchange, status, "text/plain", produce, left);
+}
+
+static void stream(struct pl_http_exchange *exchange, void *context)
+{
+    stream_as(exchange, 200, context);
+}
+
+static void reset_stream(struct pl_http_exchange *exchange, void *context)
+{
+    stream_as(exchange, 205, context);
 }
 
 /* Blocks first, so that its client can leave meanwhile. */
@@ -297,6 +321,11 @@ static const struct pl_http_route routes[] = {
     { "GET", "/describe-block", describe, NULL, true },
     { "GET", "/empty", empty, NULL, false },
     { "GET", "/empty-block", empty, NULL, true },
+    { "GET", "/reset", reset, NULL, false },
+    { "GET", "/reset-block", reset, NULL, true },
+    { "GET", "/reset-stream", reset_stream, (void *)(size_t)&few_parts, false },
+    { "GET", "/upgrade", offer_upgrade, NULL, false },
+    { "GET", "/upgrade-block", offer_upgrade, NULL, true },
     { "GET", "/data/{id}", data, NULL, false },
     { "GET", "/data-block/{id}", data, NULL, true },
     { "GET", "/data-later/{id}", data_later, NULL, false },

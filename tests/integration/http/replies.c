@@ -2,6 +2,7 @@
 /* Every kind of handler, and replies that stream, break or find no memory. */
 #include "web.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void every_kind_of_handler_answers(void **state)
@@ -67,6 +68,65 @@ static void head_of_a_stream_has_no_body_and_lets_the_producer_go(void **state)
     reply_read(fd, &reply, true);
     web_get(fd, "/direct", 200, "direct\n");
     assert_int_equal(atomic_load(&web.producers_dropped), 2);
+    client_close(fd);
+    web_stop();
+}
+
+/* Whatever the handler gives, and however: nothing follows the head. */
+static void a_205_has_no_content_9110_15_3_6(void **state)
+{
+    static const char *const paths[] = { "/reset", "/reset-block", "/reset-stream" };
+    int fd;
+
+    (void)state;
+    web_start(NULL);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        struct reply reply;
+        char request[128];
+
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", paths[i]);
+        client_say(fd, request);
+        reply_read(fd, &reply, false);
+        assert_int_equal(reply.status, 205);
+        assert_int_equal(reply.length, 0);
+        assert_true(reply_has(&reply, "\r\nContent-Length: 0\r\n"));
+        assert_false(reply_has(&reply, "Content-Type"));
+        web_get(fd, "/direct", 200, "direct\n");
+    }
+    client_close(fd);
+    web_stop();
+}
+
+/* A proxy in between must not hand the Upgrade on. */
+static void an_upgrade_is_for_the_next_hop_9110_7_8(void **state)
+{
+    static const struct {
+        const char *request, *connection;
+    } rows[] = {
+        { "GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\n", "Connection: upgrade\r\n" },
+        { "GET /upgrade-block HTTP/1.1\r\nHost: a\r\n\r\n", "Connection: upgrade\r\n" },
+        { "GET /direct HTTP/1.1\r\nHost: a\r\n\r\n", NULL },
+        { "GET /upgrade HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+          "Connection: keep-alive, upgrade\r\n" },
+        { "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+          "Connection: close, upgrade\r\n" },
+    };
+    int fd;
+
+    (void)state;
+    web_start(NULL);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reply reply;
+
+        client_say(fd, rows[i].request);
+        reply_read(fd, &reply, false);
+        if (rows[i].connection == NULL)
+            assert_false(reply_has(&reply, "Connection"));
+        else
+            assert_true(reply_has(&reply, rows[i].connection));
+    }
     client_close(fd);
     web_stop();
 }
@@ -208,6 +268,8 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(every_kind_of_handler_answers),
     cmocka_unit_test(producers_stream_their_parts),
     cmocka_unit_test(head_of_a_stream_has_no_body_and_lets_the_producer_go),
+    cmocka_unit_test(a_205_has_no_content_9110_15_3_6),
+    cmocka_unit_test(an_upgrade_is_for_the_next_hop_9110_7_8),
     cmocka_unit_test(reply_to_1_0_has_no_transfer_coding_9112_6_1),
     cmocka_unit_test(stream_that_breaks_cuts_the_connection),
     cmocka_unit_test(producer_is_let_go_when_the_client_leaves),

@@ -476,7 +476,11 @@ static void listing_names_what_is_there(void **state)
     assert_null(strstr(reply.body, "../"));
     ask(fd, "HEAD", "/empty/", "", &reply);
     assert_int_equal(reply.status, 200);
-    ask(fd, "GET", "/missing/", "", &reply);
+    ask(fd, "GET", "/empty/", "If-None-Match: *\r\n", &reply);
+    assert_int_equal(reply.status, 304);
+    ask(fd, "GET", "/empty/", "If-Match: \"a\"\r\n", &reply);
+    assert_int_equal(reply.status, 412);
+    ask(fd, "GET", "/missing/", "If-Match: \"a\"\r\n", &reply);
     assert_int_equal(reply.status, 404);
     ask(fd, "GET", "/text.txt/", "", &reply);
     assert_int_equal(reply.status, 404);

@@ -57,6 +57,14 @@ static const struct encode_case {
     { "persistence_is_said_in_1_0_9112_9_3",
       { .status = 200, .is_persistent = true },
       "HTTP/1.1 200 OK\r\nDate: " DATE "\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n" },
+    { "upgrade_is_named_9110_7_8",
+      { .status = 426, .has_upgrade = true, .is_persistent = true, .minor_version = 1 },
+      "HTTP/1.1 426 Upgrade Required\r\nDate: " DATE
+      "\r\nContent-Length: 0\r\nConnection: upgrade\r\n\r\n" },
+    { "upgrade_stands_beside_close",
+      { .status = 426, .has_upgrade = true, .minor_version = 1 },
+      "HTTP/1.1 426 Upgrade Required\r\nDate: " DATE
+      "\r\nContent-Length: 0\r\nConnection: close, upgrade\r\n\r\n" },
     { "extra_fields_stand_at_the_end",
       { .status = 200, .is_persistent = true, .minor_version = 1, .extra = PL_VIEW("A: b\r\n") },
       "HTTP/1.1 200 OK\r\nDate: " DATE "\r\nContent-Length: 0\r\nA: b\r\n\r\n" },
