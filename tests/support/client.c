@@ -168,13 +168,20 @@ void client_close(int fd)
     close(fd);
 }
 
-void client_await(const _Atomic uint32_t *word, uint32_t value)
+bool client_reaches(const _Atomic uint32_t *word, uint32_t value, int64_t within_ms)
 {
-    int64_t until = client_now_ms() + CLIENT_DEADLINE_MS;
+    int64_t until = client_now_ms() + within_ms;
 
     while (atomic_load(word) < value) {
         if (client_now_ms() > until)
-            fail_msg("a counter stands at %u, expected %u", atomic_load(word), value);
+            return false;
         client_pause_ms(1);
     }
+    return true;
+}
+
+void client_await(const _Atomic uint32_t *word, uint32_t value)
+{
+    if (!client_reaches(word, value, CLIENT_DEADLINE_MS))
+        fail_msg("a counter stands at %u, expected %u", atomic_load(word), value);
 }

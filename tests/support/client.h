@@ -27,6 +27,7 @@ void client_close(int fd);
 
 /* Waits until the word has at least this value. */
 void client_await(const _Atomic uint32_t *word, uint32_t value);
+bool client_reaches(const _Atomic uint32_t *word, uint32_t value, int64_t within_ms);
 int64_t client_now_ms(void);
 void client_pause_ms(long ms);
 

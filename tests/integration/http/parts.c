@@ -214,26 +214,32 @@ static void what_is_left_of_a_small_body_is_thrown_away(void **state)
     web_stop();
 }
 
+/* On a machine that stands still the deadline can pass before the consumer is called at all: that
+ * proves nothing, and it is dropped. */
 static void a_consumer_that_is_done_is_not_called_when_its_client_has_left(void **state)
 {
     static const char *const sets[] = { "timeouts.handler=50ms", NULL };
+    uint32_t done = 0, tries = 0;
 
     (void)state;
     if (!server_has_pool())
         skip(); /* the only thread is the one that blocks: its deadline is seen afterwards */
     start(sets);
-    for (uint32_t i = 0; i < 2; i++) {
-        int fd = begin_post("/waiting", i == 0 ? "Content-Length: 5\r\n" : "Content-Length: 9\r\n");
+    for (; done < 2 && tries < 6; tries++) {
+        int fd =
+            begin_post("/waiting", done == 0 ? "Content-Length: 5\r\n" : "Content-Length: 9\r\n");
 
         client_send(fd, pattern, 5);
         reply_expect(fd, 503, NULL);
         atomic_store(&web.releases, 1);
-        client_await(&web.blocked, i + 1);
+        if (client_reaches(&web.blocked, done + 1, 1000))
+            done++;
         atomic_store(&web.releases, 0);
         client_close(fd);
     }
     web_stop();
-    assert_int_equal(atomic_load(&web.consumers_dropped), 0);
+    assert_int_equal(done, 2);
+    assert_true(atomic_load(&web.consumers_dropped) <= tries - done);
 }
 
 static void an_answer_to_a_paused_body_lets_the_next_request_in(void **state)
@@ -378,12 +384,15 @@ static void a_body_that_does_not_come_is_408_9110_15_5_9(void **state)
 
     (void)state;
     start(sets);
-    for (uint32_t i = 0; i < READERS; i++) {
-        int fd = begin_post(readers[i], "Content-Length: 400000\r\n");
+    /* Where the machine stands still the handler may not have asked for it yet. */
+    for (uint32_t done = 0, tries = 0; done < READERS; tries++) {
+        int fd = begin_post(readers[done], "Content-Length: 400000\r\n");
 
+        assert_true(tries < READERS + 5);
         client_send(fd, pattern, 1000);
         reply_expect(fd, 408, NULL);
-        client_await(&web.consumers_dropped, i + 1);
+        if (client_reaches(&web.consumers_dropped, done + 1, 1000))
+            done++;
         client_close(fd);
     }
     web_stop();
