@@ -120,6 +120,13 @@ const struct pl_slot_kind pl_conn_kind = { .name = "conn",
                                            .run = pl_conn_run,
                                            .close = close_accepted };
 
+void pl_conn_start_window(struct pl_conn *conn, int64_t now_ms)
+{
+    conn->window_ms = now_ms;
+    conn->window_bytes = 0;
+    conn->is_window_stopped = false;
+}
+
 bool pl_conn_note_progress(struct pl_conn *conn, int64_t *due_ms, int64_t allowed_ms, size_t bytes)
 {
     int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
@@ -283,12 +290,29 @@ int64_t pl_conn_deadline_ms(const struct pl_service *service, enum pl_deadline d
 
 void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline)
 {
+    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
+
+    if (deadline == PL_DEADLINE_BODY) {
+        pl_conn_start_window(conn, now_ms);
+    } else if (conn->deadline == PL_DEADLINE_BODY && !conn->is_window_stopped) {
+        conn->is_window_stopped = true;
+        conn->window_ms = now_ms - conn->window_ms;
+    }
     conn->deadline = (uint8_t)deadline;
     conn->read_due_ms = deadline == PL_DEADLINE_NONE ? PL_TIMER_NEVER : PL_DUE_AT_WAIT;
-    if (deadline == PL_DEADLINE_BODY) {
-        conn->window_ms = pl_thread_now_ms(conn->slot.thread);
-        conn->window_bytes = 0;
-    }
+}
+
+void pl_conn_resume_body_deadline(struct pl_conn *conn)
+{
+    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
+
+    if (conn->is_window_stopped)
+        conn->window_ms = now_ms - conn->window_ms;
+    else
+        pl_conn_start_window(conn, now_ms);
+    conn->is_window_stopped = false;
+    conn->deadline = PL_DEADLINE_BODY;
+    conn->read_due_ms = PL_DUE_AT_WAIT;
 }
 
 enum pl_deadline pl_conn_deadline(const struct pl_conn *conn)

@@ -27,9 +27,11 @@ struct pl_conn {
     void *state;             /* the protocol's */
     int64_t read_due_ms;     /* the deadline the protocol set; PL_DUE_AT_WAIT: from then on */
     int64_t write_due_ms;    /* while output is blocked */
-    int64_t window_ms;       /* since when window_bytes counts, for limits.rate_min */
+    int64_t window_ms;       /* since when window_bytes counts, for limits.rate_min; how long it has
+                              * counted while it is stopped */
     uint32_t window_bytes;
     uint32_t lingered_bytes;
+    bool is_window_stopped;
     uint8_t wanted;      /* what the protocol waits for; slot.waits is what is armed */
     uint8_t deadline;    /* enum pl_deadline */
     uint8_t after_send;  /* enum pl_next: what the output stood in front of */
@@ -93,6 +95,9 @@ enum pl_next pl_conn_run(struct pl_slot *slot, uint32_t stages);
 
 /* What a deadline allows, or PL_TIMER_NEVER. */
 int64_t pl_conn_deadline_ms(const struct pl_service *service, enum pl_deadline deadline);
+
+/* limits.rate_min counts from here. */
+void pl_conn_start_window(struct pl_conn *conn, int64_t now_ms);
 
 /* Bytes went in one direction: moves the deadline; false when the peer is below the rate that
  * limits.rate_min demands. */

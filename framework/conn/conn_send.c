@@ -63,8 +63,7 @@ static enum pl_next sent_all(struct pl_conn *conn)
 static enum pl_next blocked(struct pl_conn *conn)
 {
     if (conn->write_due_ms == PL_TIMER_NEVER) {
-        conn->window_ms = pl_clock_ms();
-        conn->window_bytes = 0;
+        pl_conn_start_window(conn, pl_clock_ms());
         conn->write_due_ms = conn->window_ms + conn->service->write_ms;
     }
     return PL_WAIT;

@@ -40,12 +40,9 @@ const struct pl_setting pl_settings_timeline_rows[] = {
     { .name = NULL },
 };
 
-/* An empty path of a configuration file is its folder, with a slash behind. */
 static bool has_file(const struct pl_timeline_settings *timeline)
 {
-    size_t length = timeline->file == NULL ? 0 : strlen(timeline->file);
-
-    return length > 0 && timeline->file[length - 1] != '/';
+    return timeline->file != NULL && timeline->file[0] != '\0';
 }
 
 int pl_settings_check_timeline(const struct pl_timeline_settings *timeline, const char *source,

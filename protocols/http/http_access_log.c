@@ -19,14 +19,6 @@ struct http_access_log {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* An empty path of a configuration file is its folder, with a slash behind. */
-static bool has_path(const struct http_access_log_settings *settings)
-{
-    size_t length = settings->file == NULL ? 0 : strlen(settings->file);
-
-    return length > 0 && settings->file[length - 1] != '/';
-}
-
 int http_access_log_open(const struct http_access_log_settings *settings,
                          struct http_access_log **ret_log, struct pl_error *error)
 {
@@ -35,7 +27,7 @@ int http_access_log_open(const struct http_access_log_settings *settings,
     int err;
 
     *ret_log = NULL;
-    if (!has_path(settings))
+    if (settings->file == NULL || settings->file[0] == '\0')
         return 0;
     log = calloc(1, sizeof(*log));
     if (log == NULL)

@@ -496,7 +496,7 @@ static enum pl_next take_item(struct pl_conn *conn, struct pl_http_exchange *exc
         return is_streaming ? end_stream(conn, exchange) : PL_CLOSE;
     case HTTP_MAIL_RESUME:
         if (exchange->is_paused)
-            pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
+            pl_conn_resume_body_deadline(conn);
         exchange->is_paused = false;
         return PL_WAIT;
     }

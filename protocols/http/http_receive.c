@@ -192,7 +192,7 @@ enum pl_next http_part_taken(struct pl_conn *conn, struct pl_http_exchange *exch
     if (exchange->is_paused)
         pl_conn_start_deadline(conn, PL_DEADLINE_HANDLER);
     else if (exchange->phase != HTTP_PHASE_RECEIVING)
-        pl_conn_start_deadline(conn, PL_DEADLINE_BODY);
+        pl_conn_resume_body_deadline(conn);
     exchange->phase = HTTP_PHASE_RECEIVING;
     return PL_RUN_PROCESS;
 }

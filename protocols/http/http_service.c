@@ -197,7 +197,7 @@ static int add_mounts(struct http_service *service, const struct pl_setting_list
             return pl_error_set(error, EX_CONFIG, -EINVAL,
                                 "http.mounts: a path must begin with one '/', not '%s'",
                                 mount[i].path == NULL ? "" : mount[i].path);
-        if (mount[i].root == NULL)
+        if (mount[i].root == NULL || mount[i].root[0] == '\0')
             return pl_error_set(error, EX_CONFIG, -EINVAL, "http.mounts: '%s' has no root",
                                 mount[i].path);
         err = add_root(service, "http.mounts", mount[i].path, mount[i].root, error);
@@ -235,7 +235,7 @@ static int open_files(struct http_service *service, const struct http_settings *
 {
     int err = add_mounts(service, &settings->mounts, error);
 
-    if (err == 0 && settings->root != NULL)
+    if (err == 0 && settings->root != NULL && settings->root[0] != '\0')
         err = add_root(service, "http.root", "/", settings->root, error);
     if (err < 0 || service->roots_count == 0)
         return err;

@@ -135,7 +135,10 @@ mistakes() {
     sed -i 's|file: nowhere-fifo|file: "", format: xml|' "$yaml"
     refused "format.*combined, json" "$yaml" || return 1
     sed -i 's|, format: xml||' "$yaml"
-    "$paceline" -c "$yaml" --check
+    "$paceline" -c "$yaml" --check || return 1
+    mkdir "$scratch/folder"
+    sed -i 's|file: ""|file: folder/|' "$yaml"
+    refused 'cannot open .*/folder/.*directory' "$yaml"
 }
 
 # A path that cannot be opened again costs nothing.

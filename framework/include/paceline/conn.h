@@ -100,6 +100,9 @@ enum pl_deadline {
 
 /* Replaces the deadline of the connection; when it passes, the module's timeout() is called. */
 PL_API void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline);
+/* PL_DEADLINE_BODY once more, for the body that another deadline has interrupted: what
+ * limits.rate_min has seen of it counts on, and the time in between does not. */
+PL_API void pl_conn_resume_body_deadline(struct pl_conn *conn);
 PL_API enum pl_deadline pl_conn_deadline(const struct pl_conn *conn);
 /* After the last byte of output, go on reading for a while before closing, so that the peer can
  * read the answer to what it is still sending (RFC 9112, 9.6). For use with PL_CLOSE. */

@@ -407,6 +407,18 @@ static void a_relative_path_is_relative_to_the_file(void **state)
     free(all);
 }
 
+static void an_empty_path_is_no_folder(void **state)
+{
+    char *all;
+
+    (void)state;
+    read_good("services: [ { protocol: http, listen: [ '1.2.3.4:5' ],\n"
+              "  http: { root: '', access_log: { file: '' } } } ]");
+    all = print();
+    assert_null(strstr(all, "/tmp"));
+    free(all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +426,7 @@ int main(void)
         SETTINGS_CASE(every_group_is_read),
         SETTINGS_CASE(every_mistake_names_its_place_and_what_was_expected),
         SETTINGS_CASE(a_missing_file_is_66_and_a_bad_one_78),
+        SETTINGS_CASE(an_empty_path_is_no_folder),
         SETTINGS_CASE(a_huge_file_is_refused_unread),
         SETTINGS_CASE(deep_nesting_is_refused),
         SETTINGS_CASE(an_alias_bomb_is_refused_before_it_goes_off),
