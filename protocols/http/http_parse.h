@@ -29,7 +29,35 @@ struct http_field {
     struct http_span value; /* without the white space around it */
 };
 
-/* In the order of the message; the parts of the request line follow each other. */
+/*
+ * In the order of the message; the parts of the request line follow each other. A byte that no row
+ * names is 400.
+ *
+ *     state        byte                                next state, or the refusal
+ *     START        CR, as the very first               START_LF: an empty line (9112, 2.2)
+ *                  any                                 METHOD, of which it is the first
+ *     START_LF     LF                                  START
+ *     METHOD       tchar                               METHOD; behind 24 of them 501
+ *                  SP, behind one or more              TARGET
+ *     TARGET       what RFC 3986 knows, [ ] too        TARGET; behind target_max of them 414
+ *                  SP, behind one or more              VERSION
+ *     VERSION      the next of "HTTP/1."               VERSION; another digit for the 1: 505
+ *                  DIGIT behind that                   VERSION
+ *                  CR behind that                      LINE_LF
+ *     LINE_LF      LF                                  FIELD_START
+ *     FIELD_START  tchar                               FIELD_NAME; behind 64 fields 431
+ *                  CR                                  END_LF
+ *     FIELD_NAME   tchar                               FIELD_NAME
+ *                  :                                   VALUE_START
+ *     VALUE_START  SP HTAB                             VALUE_START
+ *                  any                                 VALUE, of which it is the first
+ *     VALUE        VCHAR SP HTAB obs-text              VALUE
+ *                  CR                                  VALUE_LF
+ *     VALUE_LF     LF                                  FIELD_START
+ *     END_LF       LF                                  DONE
+ *
+ * Behind head_max bytes: 414 in the request line's first parts, 431 later.
+ */
 enum http_parse_state {
     HTTP_PARSE_START,
     HTTP_PARSE_START_LF,

@@ -2,7 +2,8 @@
 /*
  * How many bytes of a kind stand at the beginning: the loop that a parser spends its time in.
  * Sixteen at a time where the CPU can (SSSE3, asked at run time), one by one elsewhere; a test
- * proves that both say the same.
+ * proves that both say the same. Two byte shuffles know any set; the string instructions of SSE4.2
+ * know eight ranges, and a token has nine.
  */
 #ifndef PL_HTTP_SCAN_H
 #define PL_HTTP_SCAN_H
