@@ -14,8 +14,10 @@ place where a fault breaks one. A thread serves one connection from its first by
 
 Whatever cannot be read safely is a Refusal: it is answered, and the connection ends.
 
-    faulty_requests.py      reads         faulty_files.py         finds what is asked for
-    faulty_replies.py       writes        faulty_http_faults.py   says which cases a fault fails
+    faulty_requests.py     reads requests          faulty_hosts.py        knows what a host is
+    faulty_files.py        finds files             faulty_dates.py        knows what a date is
+    faulty_conditions.py   304, 412, or the file   faulty_ranges.py       the file, or parts of it
+    faulty_replies.py      writes replies          faulty_http_faults.py  whom each fault fails
 """
 import os
 import re
@@ -27,9 +29,10 @@ import time
 
 sys.dont_write_bytecode = True  # a test leaves no file in the tree
 from faulty_files import file_at
+from faulty_hosts import is_authority
 from faulty_http_faults import FAULTS
 from faulty_replies import Reply, encode, refused
-from faulty_requests import (HOST, SILENCE_SECONDS, Ended, Input, Refusal, Request, check_host,
+from faulty_requests import (SILENCE_SECONDS, Ended, Input, Refusal, Request, check_host,
                              read_body, read_expectation, read_framing, read_head,
                              read_persistence)
 from faulty_server import announce, broken, options_of, run
@@ -48,16 +51,16 @@ def reply_to(request, root):
         return Reply(200, b"connected\n")
     if method not in KNOWN_METHODS:
         if not broken("serves-methods-it-does-not-know"):
-            return refused(501)
+            return refused(501 if method != "CONNECT" or has_host_and_port(request.target) else 400)
         method = "GET"
     if method == "OPTIONS" and request.target == "*":
         if broken("does-not-know-options-of-the-server"):
             return refused(400)
-        return Reply(204, Allow="GET, HEAD, OPTIONS")
+        return reply_to_options()
     target = request.target
     if request.target == "*":
         if broken("serves-an-asterisk-like-the-root"):
-            return file_at("/", root)
+            return file_at(request, "/", root)
         return refused(400)
     if target == "/" and broken("does-not-know-the-root"):
         return refused(400)
@@ -66,26 +69,55 @@ def reply_to(request, root):
             return refused(400)
     elif re.match("(?i)https?://", target) and not (
             broken("knows-small-letters-in-a-scheme-only") and target.startswith("HTTP")):
-        rest = target.split("://", 1)[1]
-        host, _, path = rest.partition("/")
-        host, question, query = host.partition("?")
-        if broken("accepts-a-user-in-a-target"):
-            host = host.rpartition("@")[2]
-        if not HOST.fullmatch(host.encode("latin-1")) or not host.partition(":")[0]:
-            if host.partition(":")[0] or not broken("accepts-a-target-of-no-host"):
-                return refused(400)
-        target = "/" + path + question + query
+        if target.lower().startswith("https") and not broken("serves-https-without-security"):
+            return refused(421)  # 9110, 7.4
+        host, target = host_and_origin_form(target)
+        if not is_host_of_target(host):
+            return refused(400)
     if not target.startswith("/"):
         if not broken("serves-a-target-without-a-slash"):
             return refused(400)
         target = "/" if ":" in target else "/" + target
     if method == "OPTIONS":
-        return Reply(204, Allow="GET, HEAD, OPTIONS")
+        return reply_to_options()
     if method not in ("GET", "HEAD"):
         if broken("says-405-without-allow"):
             return refused(405)
         return refused(405, Allow="GET, HEAD, OPTIONS")
-    return file_at(target, root)
+    return file_at(request, target, root)
+
+
+def host_and_origin_form(target):
+    """Of a target in absolute-form (9112, 3.2.2)."""
+    host, _, path = target.partition("://")[2].partition("/")
+    host, question, query = host.partition("?")
+    return host, "/" + path + question + query
+
+
+def is_host_of_target(host):
+    if broken("accepts-a-user-in-a-target"):
+        host = host.rpartition("@")[2]
+    if host.startswith("[") and broken("knows-no-address-in-a-target"):
+        return False
+    name = host.partition(":")[0]
+    if name == "" and broken("accepts-a-target-of-no-host"):
+        return True
+    if name != "" and broken("does-not-look-at-the-host-of-a-target"):
+        return True
+    return is_authority(host)
+
+
+def has_host_and_port(target):
+    """As CONNECT has them (9110, 9.3.6)."""
+    if broken("does-not-look-at-the-target-of-connect"):
+        return True
+    return is_authority(target) and re.search(":[0-9]+$", target) is not None
+
+
+def reply_to_options():
+    if broken("answers-options-without-allow"):
+        return Reply(204)
+    return Reply(204, Allow="GET, HEAD, OPTIONS")
 
 
 # ---- a connection --------------------------------------------------------------------------------
@@ -123,6 +155,10 @@ class Connection:
         request = self.request = Request()
         if not read_head(self.source, request):
             return None
+        if broken("looks-at-the-expectation-first"):
+            read_expectation(request)
+        if broken("looks-at-the-length-before-host"):
+            read_framing(request)
         check_host(request)
         read_persistence(request)
         read_framing(request)
@@ -149,7 +185,9 @@ class Connection:
             return False
         if broken("forgets-the-request-of-a-peer-that-half-closed") and self.peer_has_ended():
             return False
-        if request.values("upgrade") and broken("switches-to-whatever-is-asked"):
+        if request.values("upgrade") and (
+                broken("switches-to-whatever-is-asked")
+                or (request.minor == 0 and broken("switches-1.0-to-whatever-is-asked"))):
             self.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
                       b"Upgrade: spdy/3\r\n\r\n")
         reply = reply_to(request, self.root)
@@ -186,6 +224,8 @@ class Connection:
         return self.source.has_ended
 
     def refuse(self, refusal):
+        if broken("sends-a-body-with-a-refusal-of-head"):
+            self.request.method = "GET"
         try:
             self.send(encode(refused(refusal.status), self.request, False))
             if refusal.about and broken(f"goes-on-behind-a-refused-{refusal.about}"):

@@ -2,12 +2,15 @@
 """How a reply of faulty_http.py looks on the wire (RFC 9112, 6; RFC 9110, 15)."""
 import time
 
+from faulty_dates import http_date
 from faulty_server import broken
 
 REASONS = {
-    200: "OK", 204: "No Content", 304: "Not Modified", 400: "Bad Request", 403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 411: "Length Required",
-    413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed",
+    200: "OK", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
+    304: "Not Modified", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 408: "Request Timeout", 411: "Length Required",
+    412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long",
+    416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request",
     431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
     505: "HTTP Version Not Supported",
 }
@@ -30,7 +33,7 @@ def date():
         return time.asctime(time.gmtime())
     if broken("writes-the-date-in-no-format"):
         return time.strftime("%Y-%m-%d %H:%M:%S")
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
+    return http_date(time.time())
 
 
 def encode(reply, request, is_persistent):
@@ -47,7 +50,10 @@ def encode(reply, request, is_persistent):
         lines[0] = f"HTTP/1.1 {reply.status}"
     if is_odd and broken("answers-with-a-status-of-four-digits"):
         lines[0] = f"HTTP/1.1 {reply.status}0 {REASONS[reply.status]}"
-    if not broken("leaves-out-the-date"):
+    is_dated = not broken("leaves-out-the-date") \
+        and not (reply.status == 304 and broken("leaves-the-date-out-of-304")) \
+        and not (reply.status == 405 and broken("leaves-the-date-out-of-405"))
+    if is_dated:
         lines.append("Date: " + date())
     if not is_persistent:
         if not broken("does-not-say-that-it-closes"):
@@ -56,7 +62,7 @@ def encode(reply, request, is_persistent):
         lines.append("Connection: keep-alive")
     for name, value in reply.fields.items():
         lines.append(f"{name}: {value}")
-    if reply.status != 204:
+    if reply.status not in (204, 304):
         length = len(body)
         if is_head and broken("says-another-length-to-head"):
             length += 1
@@ -80,7 +86,7 @@ def encode(reply, request, is_persistent):
             lines.append(f"Content-Length: {length}")
             if is_odd and broken("says-two-lengths"):
                 lines.append(f"Content-Length: {length + 1}")
-    elif broken("says-a-length-in-204"):
+    elif reply.status == 204 and broken("says-a-length-in-204"):
         lines.append("Content-Length: 0")
     if is_odd and broken("writes-a-space-before-the-colon"):
         lines.append("Server : faulty")

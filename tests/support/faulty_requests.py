@@ -4,6 +4,7 @@ import re
 import socket
 import time
 
+from faulty_hosts import is_authority
 from faulty_server import broken
 
 TARGET_BYTES_MAX = 8192
@@ -16,15 +17,15 @@ HEAD_SECONDS = 5       # from the first byte of a head to its last
 SILENCE_SECONDS = 30   # between requests, and within a body
 
 KNOWN_FIELDS = {"host", "connection", "content-length", "transfer-encoding", "expect", "upgrade",
-                "accept", "cookie", "user-agent", "trailer"}
+                "accept", "cookie", "user-agent", "trailer", "range", "if-range", "if-match",
+                "if-none-match", "if-modified-since", "if-unmodified-since"}
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 TARGET = re.compile(rb"[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]+")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(:[0-9]*)?")
 NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-QUOTED = rb"\"(?:[^\"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*\""
+QUOTED = rb"\"(?:[^\"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~\x80-\xff])*\""
 EXTENSION = rb"[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?" % (NAME, NAME, QUOTED)
 CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)((?:%b)*)" % EXTENSION)  # 9112, 7.1 and 7.1.1
 
@@ -166,13 +167,13 @@ def read_head(source, request):
             and broken("needs-a-request-line-in-one-segment"):
         raise Refusal(400)
     deadline = time.monotonic() + HEAD_SECONDS
-    line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)
+    line = read_line_in_front(source, request, deadline)
     if line == b"" and source.data[:2] == b"\r\n" and broken("waits-on-behind-empty-lines"):
         while source.fill(silence()):
             source.data.clear()
         return False
     if line == b"" and not broken("refuses-an-empty-line-before-a-request"):
-        line = source.line(TARGET_BYTES_MAX + 64, 414, deadline)  # 9112, 2.2
+        line = read_line_in_front(source, request, deadline)  # 9112, 2.2
     read_request_line(request, line)
     if broken("reads-a-request-line-of-0.9") and line.count(b" ") == 1:
         return True
@@ -198,7 +199,24 @@ def read_head(source, request):
     return True
 
 
+def read_line_in_front(source, request, deadline):
+    """The request line, or an empty one before it."""
+    try:
+        return source.line(TARGET_BYTES_MAX + 64, 414, deadline)
+    except Refusal:
+        read_method(request, bytes(source.data))
+        raise
+
+
+def read_method(request, line):
+    """As soon as it is known, because a refusal of HEAD has no body either (9110, 9.3.2)."""
+    found = re.match(rb"(%b) " % NAME, line)
+    if found and not broken("forgets-the-method-of-a-line-that-it-refuses"):
+        request.method = found[1].decode("latin-1")
+
+
 def read_request_line(request, line):
+    read_method(request, line)
     if broken("reads-a-request-line-of-0.9") and line.count(b" ") == 1:
         line += b" HTTP/1.0"
     parts = line.split(b" ")
@@ -350,8 +368,10 @@ def check_host(request):
         if not broken("takes-the-first-of-two-hosts"):
             raise Refusal(400)
         hosts = hosts[:1]
+    if "://" in request.target and broken("does-not-look-at-host-beside-an-absolute-target"):
+        return
     for host in hosts:
-        if not HOST.fullmatch(host.encode("latin-1")) and not broken("accepts-a-host-that-is-none"):
+        if not is_authority(host) and not broken("accepts-a-host-that-is-none"):
             raise Refusal(400)
 
 
@@ -443,6 +463,8 @@ def read_length(lengths):
         return 0
     if broken("takes-blanks-out-of-a-length"):
         text = text.replace(" ", "")
+    if len(text) > 20 and broken("counts-the-digits-of-a-length-that-is-none"):
+        raise Refusal(413)
     if not re.fullmatch("[0-9]+", text):
         raise Refusal(400, "length")
     if text[0] == "0" and len(text) > 1 and broken("refuses-zeros-before-a-length"):
@@ -614,10 +636,12 @@ def read_chunk_size(line):
             return 0
     if broken("reads-the-digits-a-chunk-size-begins-with") and b";" not in line:
         line = re.sub(rb"^([0-9A-Fa-f]+).*$", rb"\1", line)
-    found = CHUNK_LINE.fullmatch(line)
+    found = CHUNK_LINE.fullmatch(with_extensions_mended(line))
     if not found:
         raise Refusal(400)
     if found[2] and broken("refuses-chunk-extensions"):
+        raise Refusal(400)
+    if not found[2].isascii() and broken("knows-no-eight-bit-in-a-quoted-extension"):
         raise Refusal(400)
     if b'"' in found[2] and broken("knows-no-quoted-chunk-extension"):
         raise Refusal(400)
@@ -634,6 +658,8 @@ def read_chunk_size(line):
         raise Refusal(400)
     if broken("refuses-zeros-before-a-chunk-size") and re.match(rb"0.", found[1]):
         raise Refusal(400)
+    if broken("refuses-more-digits-than-a-chunk-size-needs") and len(found[1]) > 16:
+        raise Refusal(400)
     size = int(found[1], 16)
     if broken("lets-a-chunk-size-overflow-32-bits"):
         size &= 0xffffffff
@@ -642,6 +668,25 @@ def read_chunk_size(line):
     if broken("ends-the-body-at-a-negative-chunk-size") and size >> 63 == 1:
         return -1
     return size
+
+
+def with_extensions_mended(line):
+    """The line; where a fault accepts what is no extension (9112, 7.1.1), one in its place."""
+    if broken("accepts-an-extension-without-a-name"):
+        return re.sub(rb";(?=;|$)", b"", line)
+    if broken("accepts-an-equals-sign-without-a-value"):
+        return re.sub(rb"=(?=;|$)", b"", line)
+    if broken("accepts-an-extension-of-two-words"):
+        return re.sub(rb"([a-z]) ([a-z])", rb"\1\2", line)
+    if broken("accepts-eight-bit-in-the-name-of-an-extension"):
+        return re.sub(rb";[\x80-\xff]+", b";x", line)
+    if broken("accepts-white-space-behind-an-extension") and b";" in line:
+        return line.rstrip(b" \t")
+    if broken("closes-an-open-quote-of-an-extension") and line.count(b'"') == 1:
+        return line + b'"'
+    if broken("accepts-more-behind-a-quoted-extension"):
+        return re.sub(rb'("[^"]*")[a-z]+', rb"\1", line)
+    return line
 
 
 def read_trailers(source):
