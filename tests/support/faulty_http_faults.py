@@ -414,6 +414,9 @@ FAULTS = {
     "refuses-an-end-behind-the-file": "range-end-too-far",
     "takes-the-last-position-for-the-one-behind":
         "range-first range-is-supported range-several range-several-one-left",
+    "sends-the-beginning-for-each-range": "range-open range-suffix range-end-too-far range-several",
+    "counts-the-range-that-it-says-from-zero":
+        "range-open range-suffix range-end-too-far range-several",
     "turns-a-range-that-runs-backwards": "range-backwards",
     "lets-a-position-overflow-64-bits": "range-overflow",
     "says-416-without-the-length": "range-unsatisfiable",
@@ -421,6 +424,9 @@ FAULTS = {
         "range-first range-is-supported range-open range-suffix range-suffix-too-long "
         "range-end-too-far range-several-one-left",
     "sends-as-many-parts-as-are-asked-for": "range-many-overlapping",
+    "leaves-the-first-of-several-parts-out": "range-several",
+    "does-not-end-the-last-part": "range-several",
+    "says-no-boundary": "range-several",
     "says-no-range-in-a-part": "range-several",
     "says-the-type-of-a-part-for-the-whole": "range-several",
     "says-the-range-of-the-first-part-for-the-whole": "range-several",

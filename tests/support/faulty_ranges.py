@@ -93,11 +93,19 @@ def range_of_suffix(count, length):
 
 
 def content_range(file, first, last):
+    if broken("counts-the-range-that-it-says-from-zero"):
+        first, last = 0, last - first
     return f"bytes {first}-{last}/{len(file.body)}"
 
 
+def part_of(file, first, last):
+    if broken("sends-the-beginning-for-each-range"):
+        first, last = 0, last - first
+    return file.body[first:last + 1]
+
+
 def reply_of_one(file, whole, first, last):
-    reply = Reply(206, file.body[first:last + 1])
+    reply = Reply(206, part_of(file, first, last))
     reply.fields = whole.fields | {"Content-Range": content_range(file, first, last)}
     return reply
 
@@ -105,15 +113,21 @@ def reply_of_one(file, whole, first, last):
 def reply_of_several(file, whole, asked):
     """15.3.7.2: each part says its own range, and the reply says none."""
     body = b""
+    if broken("leaves-the-first-of-several-parts-out"):
+        asked = asked[1:]
     for first, last in asked:
         head = f"--{BOUNDARY}\r\nContent-Type: {file.kind}\r\n"
         if not broken("says-no-range-in-a-part"):
             head += f"Content-Range: {content_range(file, first, last)}\r\n"
-        body += head.encode() + b"\r\n" + file.body[first:last + 1] + b"\r\n"
-    reply = Reply(206, body + f"--{BOUNDARY}--\r\n".encode())
+        body += head.encode() + b"\r\n" + part_of(file, first, last) + b"\r\n"
+    if not broken("does-not-end-the-last-part"):
+        body += f"--{BOUNDARY}--\r\n".encode()
+    reply = Reply(206, body)
     reply.fields = dict(whole.fields)
     if not broken("says-the-type-of-a-part-for-the-whole"):
-        reply.fields["Content-Type"] = f"multipart/byteranges; boundary={BOUNDARY}"
+        reply.fields["Content-Type"] = "multipart/byteranges"
+        if not broken("says-no-boundary"):
+            reply.fields["Content-Type"] += f"; boundary={BOUNDARY}"
     if broken("says-the-range-of-the-first-part-for-the-whole"):
         reply.fields["Content-Range"] = content_range(file, *asked[0])
     return reply
