@@ -21,30 +21,6 @@ have() {
 }
 expect 'the runner, its cases, Python and both servers are there' have
 
-# Those that tests/support/unplanted.cases names are left out of everything below.
-planted=$scratch/planted
-leave_out_unplanted() {
-    grep -v '^#' tests/support/unplanted.cases | LC_ALL=C sort >"$scratch/unplanted"
-    awk '{ print $1 }' "$scratch/http.cases" | LC_ALL=C sort >"$scratch/known"
-    ! LC_ALL=C comm -23 "$scratch/unplanted" "$scratch/known" | grep . || return 1
-    awk 'FNR == NR { left_out[$1]; next } !($1 in left_out)' "$scratch/unplanted" \
-        "$scratch/http.cases" >"$scratch/http.planted" && mv "$scratch/http.planted" "$scratch/http.cases"
-    mkdir -p "$planted/http" "$planted/line" && cp apps/conform/cases/line/*.case "$planted/line" &&
-        python3 - "$scratch/unplanted" "$planted/http" <<'PYTHON'
-import pathlib, re, sys
-left_out, folder = set(pathlib.Path(sys.argv[1]).read_text().split()), pathlib.Path(sys.argv[2])
-for file in pathlib.Path("apps/conform/cases/http").glob("*.case"):
-    kept = []
-    for text in re.split(r"\n\n+", file.read_text()):
-        found = re.search(r"^case (\S+)$", text, re.M)
-        if found and found[1] not in left_out:
-            kept.append(text.strip() + "\n")
-    if kept:
-        (folder / file.name).write_text("\n".join(kept))
-PYTHON
-}
-expect 'what no fault proves yet are cases that there are' leave_out_unplanted
-
 # A fault is run against the groups of the cases that it fails, or the one group of its scope, and
 # against a sample of all groups, which shows that it fails exactly those; with PL_WHOLE=yes against
 # the whole suite. Left out are cases that
@@ -60,7 +36,7 @@ write_sets() {
 import collections, pathlib, re, sys
 scratch, suite, sample = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 texts, groups = {}, {}
-for file in sorted((scratch / "planted" / suite).glob("*.case")):
+for file in sorted(pathlib.Path("apps/conform/cases", suite).glob("*.case")):
     for text in re.split(r"\n\n+", file.read_text()):
         found = re.search(r"^case (\S+)$", text, re.M)
         if found:
@@ -145,15 +121,15 @@ run_fault() {
             run_in_turn "$suite.$fault.$case" "$suite" "$fault" --case "$case"
         done
     elif [ "$scope" = all ] && [ "${PL_WHOLE:-no}" = yes ]; then
-        run_in_turn "$suite.$fault" "$suite" "$fault" --cases "$planted"
+        run_in_turn "$suite.$fault" "$suite" "$fault"
     else
         run_in_turn "$suite.$fault" "$suite" "$fault" --cases "$scratch/sets/$suite.$fault"
     fi
 }
 
-run_in_turn http.none http none --cases "$planted"
-run_in_turn http.behind http none --behind --cases "$planted"
-run_in_turn http.split http none --split --cases "$planted"
+run_in_turn http.none http none
+run_in_turn http.behind http none --behind
+run_in_turn http.split http none --split
 run_in_turn line.none line none
 for suite in http line; do
     while IFS=$'\t' read -r fault scope cases; do
