@@ -30,7 +30,10 @@ struct pl_conn {
     int64_t window_ms;       /* since when window_bytes counts, for limits.rate_min; how long it has
                               * counted while it is stopped */
     uint32_t window_bytes;
-    uint32_t lingered_bytes;
+    union {
+        uint32_t unacknowledged_bytes; /* when output was blocked last */
+        uint32_t lingered_bytes;       /* once no more output comes */
+    };
     bool is_window_stopped;
     uint8_t wanted;      /* what the protocol waits for; slot.waits is what is armed */
     uint8_t deadline;    /* enum pl_deadline */

@@ -40,6 +40,7 @@ static enum pl_next finish(struct pl_conn *conn)
     if (shutdown(conn->slot.handle.fd, SHUT_WR) < 0)
         return PL_CLOSE;
     conn->is_lingering = true;
+    conn->lingered_bytes = 0;
     conn->is_readable = true;
     conn->deadline = PL_DEADLINE_NONE;
     conn->read_due_ms = pl_clock_ms() + PL_LINGER_MS;
@@ -62,6 +63,7 @@ static enum pl_next sent_all(struct pl_conn *conn)
 
 static enum pl_next blocked(struct pl_conn *conn)
 {
+    conn->unacknowledged_bytes = pl_socket_count_unacknowledged(conn->slot.handle.fd);
     if (conn->write_due_ms == PL_TIMER_NEVER) {
         pl_conn_start_window(conn, pl_clock_ms());
         conn->write_due_ms = conn->window_ms + conn->service->write_ms;
@@ -69,16 +71,28 @@ static enum pl_next blocked(struct pl_conn *conn)
     return PL_WAIT;
 }
 
+/* A socket is writable again when a third of what it holds has left: megabytes, for which a peer
+ * that reads steadily may need longer than the deadline. */
+static bool has_peer_read(struct pl_conn *conn)
+{
+    uint32_t before = conn->unacknowledged_bytes;
+    uint32_t now = pl_socket_count_unacknowledged(conn->slot.handle.fd);
+
+    return now < before && pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms,
+                                                 before - now);
+}
+
 enum pl_next pl_conn_send(struct pl_conn *conn)
 {
     struct pl_thread *thread = conn->slot.thread;
 
     pl_conn_assert_held(conn);
-    if (conn->notices & PL_TIMEOUT) {
-        /* Only the write deadline can pass here: the peer does not read. */
+    /* Only the write deadline can pass here. */
+    if ((conn->notices & PL_TIMEOUT) && !has_peer_read(conn)) {
         PL_COUNT(thread->stats, timeouts);
         return PL_CLOSE;
     }
+    conn->notices &= (uint8_t)~PL_TIMEOUT;
     while (conn->output.first != NULL) {
         size_t length = 0;
 

@@ -5,8 +5,10 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -62,6 +64,13 @@ enum pl_io pl_socket_send_file(int fd, int file_fd, off_t *offset, size_t length
         return PL_IO_END;
     *ret_length = (size_t)sent;
     return PL_IO_DONE;
+}
+
+uint32_t pl_socket_count_unacknowledged(int fd)
+{
+    int bytes = 0;
+
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
 }
 
 enum pl_io pl_socket_receive_datagram(int fd, void *bytes, size_t size,

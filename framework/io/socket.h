@@ -29,6 +29,8 @@ enum pl_io pl_socket_send(int fd, const struct iovec *pieces, size_t count, bool
 /* Sends from the file, at most `length` bytes from *offset, and moves *offset. */
 enum pl_io pl_socket_send_file(int fd, int file_fd, off_t *offset, size_t length,
                                size_t *ret_length);
+/* Bytes that were sent and that the peer has not acknowledged; 0 where nobody counts them. */
+uint32_t pl_socket_count_unacknowledged(int fd);
 enum pl_io pl_socket_receive_datagram(int fd, void *bytes, size_t size,
                                       struct sockaddr_storage *peer, socklen_t *peer_length,
                                       size_t *ret_length);

@@ -89,11 +89,30 @@ static bool is_path(const char *path)
     return path[0] == '/';
 }
 
+/* Letters, digits and inner hyphens (RFC 1034, 3.5; RFC 1123, 2.1). */
+static bool is_label(const char *label, size_t length)
+{
+    if (length == 0 || length > 63 || label[0] == '-' || label[length - 1] == '-')
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!http_is_letter_or_digit(label[i]) && label[i] != '-')
+            return false;
+    return true;
+}
+
 static bool is_domain(const char *domain)
 {
-    struct pl_view name = pl_view_of(domain);
+    size_t length;
 
-    return http_host_is_name(name) && name.bytes[0] != '[' && name.bytes[name.length - 1] != '.';
+    if (strlen(domain) > 253)
+        return false;
+    for (;; domain += length + 1) {
+        length = strcspn(domain, ".");
+        if (!is_label(domain, length))
+            return false;
+        if (domain[length] == '\0')
+            return true;
+    }
 }
 
 static const char *name_of_same_site(enum pl_http_same_site same_site)

@@ -120,7 +120,9 @@ static int add_line(struct pl_http_exchange *exchange, const char *name, const c
 
 int pl_http_add_field(struct pl_http_exchange *exchange, const char *name, const char *value)
 {
+    /* Framing, persistence and what a reply's head says of itself. */
     static const char *const reserved[] = { "content-length", "transfer-encoding", "connection",
+                                            "keep-alive",     "proxy-connection",  "te",
                                             "date",           "content-type",      NULL };
     int err;
 

@@ -272,7 +272,11 @@ static void reply_in_part(struct pl_http_exchange *exchange, struct http_file *f
         reply_unsatisfiable(exchange, file);
         return;
     case HTTP_RANGES_FOUND:
-        if (set.count == 1)
+        /* Around several parts a Content-Encoding would speak of the parts' delimiters too, and
+         * within them no client looks for one. */
+        if (set.count > 1 && file->coding != NULL)
+            reply_whole(exchange, file);
+        else if (set.count == 1)
             reply_range(exchange, file, &set.ranges[0], wishes);
         else if (make_boundary(parts.boundary))
             reply_parts(exchange, file, &parts, wishes);

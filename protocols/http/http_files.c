@@ -108,6 +108,16 @@ static bool has_dot_file(const char *name)
     return false;
 }
 
+/* No file has one in its name. The kernel would leave it out, and so lead to what the path without
+ * it is for: another route, or another root. */
+static bool has_empty_segment(struct pl_view path)
+{
+    for (size_t i = 1; i < path.length; i++)
+        if (path.bytes[i] == '/' && path.bytes[i - 1] == '/')
+            return true;
+    return false;
+}
+
 struct place {
     const struct http_root *root;
     size_t length; /* of the name, which is relative to the root */
@@ -119,12 +129,12 @@ static bool find_place(const struct http_service *service, struct pl_view path,
                        struct place *ret_place)
 {
     ret_place->root = http_find_root(service, path);
-    if (ret_place->root == NULL)
+    if (ret_place->root == NULL || has_empty_segment(path))
         return false;
     path.bytes += ret_place->root->prefix.length;
     path.length -= ret_place->root->prefix.length;
     ret_place->is_directory = path.length > 0 && path.bytes[path.length - 1] == '/';
-    while (path.length > 0 && *path.bytes == '/') {
+    if (path.length > 0) {
         path.bytes++;
         path.length--;
     }
@@ -138,17 +148,12 @@ static bool find_place(const struct http_service *service, struct pl_view path,
 
 /* ---- directories ---------------------------------------------------------------------------- */
 
-/* Segment by segment as it was understood: what a browser makes of it is a path below this host. A
- * second slash in front would be the name of another host. */
+/* As it was understood. It has no empty segment: in front that would be the name of another host.
+ */
 static size_t write_location(struct pl_view path, char *bytes, size_t size)
 {
     size_t used = 0;
 
-    bytes[used++] = '/';
-    while (path.length > 0 && *path.bytes == '/') {
-        path.bytes++;
-        path.length--;
-    }
     for (size_t i = 0; i < path.length; i++) {
         if (used + 4 > size)
             return 0;

@@ -10,7 +10,7 @@
 
 #define NAME_BYTES_MAX 253
 
-static bool is_letter_or_digit(char byte)
+bool http_is_letter_or_digit(char byte)
 {
     return (byte >= '0' && byte <= '9') || (http_lower(byte) >= 'a' && http_lower(byte) <= 'z');
 }
@@ -115,7 +115,8 @@ bool http_host_is_name(struct pl_view name)
     for (size_t i = 0; i < name.length; i++) {
         char byte = name.bytes[i];
 
-        if (byte == '.' ? before == '.' : byte != '-' && byte != '_' && !is_letter_or_digit(byte))
+        if (byte == '.' ? before == '.'
+                        : byte != '-' && byte != '_' && !http_is_letter_or_digit(byte))
             return false;
         before = byte;
     }
@@ -157,10 +158,23 @@ static int compare_names(struct pl_view left, struct pl_view right)
     return left.length == right.length ? 0 : left.length < right.length ? -1 : 1;
 }
 
+/* An escape means its byte (RFC 3986, 6.2.2.2); a longer name is nobody's. */
+static struct pl_view decode(struct pl_view host, char *text, size_t size)
+{
+    size_t used = 0, at = 0;
+
+    if (memchr(host.bytes, '%', host.length) == NULL)
+        return host;
+    while (at < host.length && used < size)
+        text[used++] = (char)http_next_byte(host, &at);
+    return at < host.length ? PL_VIEW("") : (struct pl_view){ .bytes = text, .length = used };
+}
+
 bool http_host_matches_pattern(const char *pattern, struct pl_view host)
 {
+    char text[NAME_BYTES_MAX + 1]; /* and the final dot */
     struct pl_view own = name_of(pl_view_of(pattern));
-    struct pl_view name = name_of(host);
+    struct pl_view name = name_of(decode(without_port(host), text, sizeof(text)));
     size_t below;
 
     if (!is_star(own))

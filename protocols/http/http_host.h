@@ -21,6 +21,8 @@
  */
 bool http_host_is_valid(struct pl_view host, bool *ret_has_port);
 
+bool http_is_letter_or_digit(char byte);
+
 /* A name or an address without a port: what may stand in Domain of a cookie too. */
 bool http_host_is_name(struct pl_view name);
 

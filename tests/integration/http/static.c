@@ -364,9 +364,11 @@ static void directory_without_its_slash_is_redirected(void **state)
     static const struct {
         const char *path, *location;
     } rows[] = {
-        { "/dir", "/dir/" },   { "/dir?a=b&c", "/dir/?a=b&c" }, { "/a%20b%3cc", "/a%20b%3Cc/" },
-        { "//dir", "/dir/" }, /* as a reference //dir/ would be another host */
-        { "///dir", "/dir/" }, { "/dir/sub", "/dir/sub/" },     { "/dir/../dir", "/dir/" },
+        { "/dir", "/dir/" },
+        { "/dir?a=b&c", "/dir/?a=b&c" },
+        { "/a%20b%3cc", "/a%20b%3Cc/" },
+        { "/dir/sub", "/dir/sub/" },
+        { "/dir/../dir", "/dir/" },
     };
     struct reply reply;
     int fd;
@@ -387,10 +389,47 @@ static void directory_without_its_slash_is_redirected(void **state)
         copy_value(&reply, "Location", location, sizeof(location));
         assert_string_equal(location, rows[i].location);
     }
+    /* As a reference //dir/ would be another host. */
+    ask(fd, "GET", "//dir", "", &reply);
+    assert_int_equal(reply.status, 404);
     ask(fd, "GET", "/dir/", "", &reply);
     assert_int_equal(reply.status, 404);
     ask(fd, "POST", "/dir", "", &reply);
     assert_int_equal(reply.status, 405);
+    client_close(fd);
+    web_stop();
+}
+
+/* The kernel merges slashes, the router does not: no file may be there for the one and not for the
+ * other. */
+static void an_empty_segment_leads_around_no_route_and_no_mount(void **state)
+{
+    static const char *const paths[] = { "/kept/index.html",         "//kept/index.html",
+                                         "/kept//index.html",        "///kept///index.html",
+                                         "/dir/..//kept/index.html", "//mount/secret",
+                                         "/mount//secret",           "/kept/.//index.html" };
+    char folder[64], mounts[512];
+    const char *sets[] = { "services.0.http.routes=[{path: /kept/*, reply: {status: 403}}]", mounts,
+                           NULL };
+    struct reply reply;
+    int fd;
+
+    (void)state;
+    prepare();
+    make_folder("kept");
+    make_folder("mount");
+    make_folder("other");
+    put_text("kept/index.html", "kept\n");
+    put_text("mount/secret", "secret\n");
+    in_root(folder, sizeof(folder), "other");
+    snprintf(mounts, sizeof(mounts), "services.0.http.mounts=[{path: /mount, root: %s}]", folder);
+    start(sets);
+    fd = client_connect(web.rig.port);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        ask(fd, "GET", paths[i], "", &reply);
+        if (reply.status != 403 && reply.status != 404)
+            fail_msg("%s: %d", paths[i], reply.status);
+    }
     client_close(fd);
     web_stop();
 }
@@ -731,6 +770,9 @@ static void sibling_is_served_to_who_accepts_it(void **state)
     assert_int_equal(reply.status, 304);
     assert_true(reply_has(&reply, "\r\nVary: Accept-Encoding\r\n"));
     assert_false(reply_has(&reply, "Content-Encoding"));
+    ask(fd, "GET", "/a.txt", "Accept-Encoding: gzip\r\nRange: bytes=0-1,4-5\r\n", &reply);
+    assert_int_equal(reply.status, 200);
+    assert_true(reply_has(&reply, "Content-Encoding: gzip\r\n"));
     ask(fd, "GET", "/a.txt", "Accept-Encoding: gzip\r\nRange: bytes=0-1\r\n", &reply);
     assert_int_equal(reply.status, 206);
     assert_true(reply_has(&reply, "\r\nContent-Encoding: gzip\r\n"));
@@ -847,6 +889,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(large_parts_arrive_byte_for_byte),
     cmocka_unit_test(more_ranges_than_allowed_get_the_whole),
     cmocka_unit_test(directory_without_its_slash_is_redirected),
+    cmocka_unit_test(an_empty_segment_leads_around_no_route_and_no_mount),
     cmocka_unit_test(location_that_is_too_long_is_refused),
     cmocka_unit_test(index_has_the_name_that_is_set),
     cmocka_unit_test(listing_names_what_is_there),

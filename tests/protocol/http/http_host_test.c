@@ -147,6 +147,29 @@ static void pattern_is_a_name_or_a_star_above_one(void **state)
             fail_msg("%s", rows[i].pattern == NULL ? "NULL" : rows[i].pattern);
 }
 
+static void an_escape_in_a_host_means_its_byte_3986_6_2_2_2(void **state)
+{
+    static const struct {
+        const char *pattern, *host;
+        bool matches;
+    } rows[] = {
+        { "b.example", "%62.example", true },      { "b.example", "%42.eXample:80", true },
+        { "b.example", "b%2eexample.", true },     { "*.example", "%62.example", true },
+        { "*.example", "b%2Eexampl%65", true },    { "b.example", "%63.example", false },
+        { "b.example", "b%2fexample", false },     { "*.example", "%2Eexample", false },
+        { "b.example", "b.example%2e%2e", false },
+    };
+    char host[1024];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (http_host_matches(rows[i].pattern, pl_view_of(rows[i].host)) != rows[i].matches)
+            fail_msg("%s, %s", rows[i].pattern, rows[i].host);
+    memset(host, 'a', sizeof(host));
+    memcpy(host, "%61", 3);
+    assert_false(http_host_matches("a", (struct pl_view){ .bytes = host, .length = 1024 }));
+}
+
 static void exact_comes_before_star_comes_before_none(void **state)
 {
     static const char *const order[] = { "b.a.org",   "a.org",   "b.org", "*.c.b.a.org",
@@ -192,6 +215,7 @@ int main(void)
         cmocka_unit_test(host_is_matched_without_case_port_and_final_dot),
         cmocka_unit_test(host_is_what_the_grammar_says_3986_3_2_2),
         cmocka_unit_test(pattern_is_a_name_or_a_star_above_one),
+        cmocka_unit_test(an_escape_in_a_host_means_its_byte_3986_6_2_2_2),
         cmocka_unit_test(exact_comes_before_star_comes_before_none),
         cmocka_unit_test(authority_of_a_target_is_found_9112_3_2_2),
     };
