@@ -78,8 +78,8 @@ static bool has_peer_read(struct pl_conn *conn)
     uint32_t before = conn->unacknowledged_bytes;
     uint32_t now = pl_socket_count_unacknowledged(conn->slot.handle.fd);
 
-    return now < before && pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms,
-                                                 before - now);
+    return now < before &&
+           pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms, before - now);
 }
 
 enum pl_next pl_conn_send(struct pl_conn *conn)
