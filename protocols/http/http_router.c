@@ -80,6 +80,8 @@ static const char *find_segment_fault(struct pl_view pattern, struct pl_view seg
             return "expected '{' and '}' around a whole segment";
         if (has_byte(segment, "*"))
             return "expected '*' as a whole segment";
+        if (has_byte(segment, "?#"))
+            return "expected a path alone, without '?' and '#'";
         if (pl_view_equals(segment, PL_VIEW(".")) || pl_view_equals(segment, PL_VIEW("..")))
             return "expected no dot segment, which no path has when it is compared";
         return NULL;

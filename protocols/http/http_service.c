@@ -6,6 +6,7 @@
 #include "http_gzip.h"
 #include "http_host.h"
 #include "http_parse.h"
+#include "http_path.h"
 #include "http_service.h"
 #include "http_types.h"
 
@@ -154,9 +155,21 @@ static int add_fixed(struct http_service *service, const struct pl_setting_list 
     return 0;
 }
 
+/* It is compared with paths that are decoded and have neither dot segments nor a query. */
 static bool is_mount_path(const char *path)
 {
-    return path != NULL && path[0] == '/' && strstr(path, "//") == NULL;
+    const char *at = path;
+
+    if (path == NULL || path[0] != '/' || strstr(path, "//") != NULL || strpbrk(path, "?#") != NULL)
+        return false;
+    while (*at++ == '/') {
+        struct pl_view segment = { .bytes = at, .length = strcspn(at, "/") };
+
+        if (http_path_dots(segment) > 0)
+            return false;
+        at += segment.length;
+    }
+    return true;
 }
 
 /* The longer prefix stands first. */
@@ -194,9 +207,11 @@ static int add_mounts(struct http_service *service, const struct pl_setting_list
         int err;
 
         if (!is_mount_path(mount[i].path))
-            return pl_error_set(error, EX_CONFIG, -EINVAL,
-                                "http.mounts: a path must begin with one '/', not '%s'",
-                                mount[i].path == NULL ? "" : mount[i].path);
+            return pl_error_set(
+                error, EX_CONFIG, -EINVAL,
+                "http.mounts: expected a path with one '/' in front, and without dot "
+                "segments, '?' and '#', not '%s'",
+                mount[i].path == NULL ? "" : mount[i].path);
         if (mount[i].root == NULL || mount[i].root[0] == '\0')
             return pl_error_set(error, EX_CONFIG, -EINVAL, "http.mounts: '%s' has no root",
                                 mount[i].path);
@@ -211,7 +226,7 @@ static int set_index(struct http_service *service, const char *index, struct pl_
 {
     service->index = pl_view_of(index == NULL ? "index.html" : index);
     if (service->index.length == 0 || service->index.length > HTTP_INDEX_BYTES_MAX ||
-        strchr(service->index.bytes, '/') != NULL)
+        strchr(service->index.bytes, '/') != NULL || http_path_dots(service->index) > 0)
         return pl_error_set(error, EX_CONFIG, -EINVAL, "http.index: '%s' is not the name of a file",
                             service->index.bytes);
     return 0;
@@ -222,6 +237,11 @@ static int set_codings(struct http_service *service, const struct http_settings 
 {
     if (settings->has_gzip && !http_gzip_is_built_in())
         return pl_error_set(error, EX_CONFIG, -ENOTSUP, "http.gzip: this was built without zlib");
+    if (settings->has_gzip && settings->gzip_bytes_min > settings->gzip_bytes_max)
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "http.gzip_min is above http.gzip_max");
+    if (settings->has_gzip && settings->open_files_max == 0)
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "http.gzip: needs http.open_files, where its work is kept");
     service->has_siblings = settings->has_siblings;
     service->has_gzip = settings->has_gzip;
     service->gzip_level = (int)settings->gzip_level;
@@ -237,18 +257,18 @@ static int open_files(struct http_service *service, const struct http_settings *
 
     if (err == 0 && settings->root != NULL && settings->root[0] != '\0')
         err = add_root(service, "http.root", "/", settings->root, error);
-    if (err < 0 || service->roots_count == 0)
-        return err;
     service->ranges_max = settings->ranges_max;
     service->send = (enum pl_file_send)settings->send;
     service->has_listing = settings->has_listing;
     service->serves_dot_files = settings->dot_files == HTTP_DOT_FILES_SERVE;
-    err = set_index(service, settings->index, error);
+    /* A mistake is one also where no root has any use for it. */
+    if (err == 0)
+        err = set_index(service, settings->index, error);
     if (err == 0)
         err = set_codings(service, settings, error);
     if (err == 0)
         err = http_types_new(settings->mime_types, &service->types, error);
-    if (err < 0)
+    if (err < 0 || service->roots_count == 0)
         return err;
     service->files = http_file_cache_new(settings->open_files_max,
                                          settings->open_files_valid_us / 1000, service->types);

@@ -52,6 +52,29 @@ printf 'services:\n  - protocol: line\n    listen: [ "127.0.0.1:0" ]\n    http: 
     >"$scratch/module.yaml"
 expect "another protocol's keys are refused" \
     refuses 78 "module.yaml:4:11: 'http' belongs to a service with .protocol: http" -c "$scratch/module.yaml"
+# HTTP-SETTINGS PATTERN: refused by the check alone, in the line of the service.
+http_refuses() {
+    printf 'services:\n  - protocol: http\n    listen: [ "127.0.0.1:0" ]\n    http: { %s }\n' "$1" \
+        >"$scratch/http.yaml"
+    refuses 78 "http.yaml:2:5: .*$2" -c "$scratch/http.yaml" --check
+}
+expect 'an index that is no name is refused, also without a root' \
+    http_refuses 'index: a/b' "'a/b' is not the name of a file"
+expect 'an index that leads upwards is refused' http_refuses 'index: ".."' "is not the name of a file"
+expect 'types that would be compressed but not kept are refused' \
+    http_refuses 'gzip: true, open_files: 0' 'needs http.open_files'
+expect 'bounds the wrong way round are refused' \
+    http_refuses 'gzip: true, gzip_min: 64KiB, gzip_max: 1KiB' 'gzip_min is above'
+expect 'a mount that no path reaches is refused' \
+    http_refuses 'mounts: [ { path: "/a/../b", root: "." } ]' "without dot segments"
+expect 'a mount with a query is refused' \
+    http_refuses 'mounts: [ { path: "/a?b", root: "." } ]' "without dot segments"
+expect 'a route with a query is refused' \
+    http_refuses 'routes: [ { path: "/a?b", reply: { text: x } } ]' "without '.' and '#'"
+printf 'services:\n  - protocol: http\n    listen: [ "127.0.0.1:0" ]\n    http: { mime_types: none }\n' \
+    >"$scratch/types.yaml"
+expect 'a list of types that is not there is missed, also without a root' \
+    refuses 66 "types.yaml:2:5: .*mime_types" -c "$scratch/types.yaml" --check
 printf 'services: []\n' >"$scratch/none.yaml"
 expect 'a file without services is refused' refuses 78 'no services' -c "$scratch/none.yaml"
 printf 'dispatch: {\n' >"$scratch/syntax.yaml"
