@@ -39,7 +39,11 @@ run_tests() {
         fi
         if [ "$f" -ne 0 ]; then
             echo "--- $line (exit code $code)"
-            grep -vaE '^\[ (RUN     |      OK) \]|^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 50
+            # The first failure says why; what follows it may only follow from it.
+            grep -vaE '^\[ (RUN     |      OK) \]|^\[  SKIPPED|^[0-9]+ passed, [0-9]+ failed$' "$log" |
+                awk '{ line[NR] = $0 }
+                     END { for (i = 1; i <= NR; i++) if (i <= 60 || i > NR - 20) print line[i]
+                                                     else if (i == 61) print "[...]" }'
         fi
         passed=$((passed + p)) failed=$((failed + f))
     done

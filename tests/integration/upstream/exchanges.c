@@ -48,7 +48,7 @@ static void a_refused_connection_fails(void **state)
     (void)state;
     start_with(", eject: {failures: 0}");
     port = backend.port;
-    backend_stop(&backend);
+    kill_one(&backend);
     expect_outcome("echo one\n", PL_UPSTREAM_CONNECT_FAILED);
     assert_int_equal(COUNT(connects_failed), 1);
     start_again(&backend, port);

@@ -2,8 +2,11 @@
 #include "relay.h"
 
 #include "rig.h"
+#include "socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,8 +252,32 @@ void start_with(const char *more)
     start_upstream(text);
 }
 
+/* A port that is free could become anybody's: of a program beside this one, or of the very socket
+ * that connects to it. Bound, it refuses. */
+static int dead_fd = -1;
+
+void kill_one(struct backend *one)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(one->port),
+                                   .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
+
+    backend_stop(one);
+    dead_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(dead_fd >= 0);
+    (void)setsockopt(dead_fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    assert_int_equal(bind(dead_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    descriptors_add(&rig.descriptors_before, dead_fd);
+}
+
+void bury(void)
+{
+    pl_close_fd(&dead_fd);
+}
+
 void start_again(struct backend *one, uint16_t port)
 {
+    bury();
     backend_start_at(one, port);
     descriptors_add(&rig.descriptors_before, one->listener);
     descriptors_add(&rig.descriptors_before, one->wake);

@@ -56,6 +56,9 @@ void expect_ok(int fd);
 void start_upstream(const char *settings);
 /* One backend, and a server with `more` in the upstream's settings. */
 void start_with(const char *more);
+/* Stops a backend; until bury() or start_again() its port refuses connections. */
+void kill_one(struct backend *one);
+void bury(void);
 /* A backend under a server that runs already: its descriptors are no leak of the server's. */
 void start_again(struct backend *one, uint16_t port);
 /* Waits until the backend has accepted as many and all have closed. */

@@ -78,7 +78,7 @@ static void survive_a_dead_one(const char *policy)
     snprintf(text, sizeof(text), ", policy: %s, eject: {failures: 3, time: 50ms}", policy);
     start_two(text);
     port = other.port;
-    backend_stop(&other);
+    kill_one(&other);
     for (int round = 0; round < 6; round++) {
         for (int i = 0; i < CALLS; i++)
             begin(&asked[i], "echo x\n", NULL);
@@ -115,13 +115,14 @@ static void a_dead_one_fails_no_lease(void **state)
 
     (void)state;
     start_two(", eject: {failures: 0}");
-    backend_stop(&other);
+    kill_one(&other);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(pl_upstream_lease(upstream, CLIENT_DEADLINE_MS, &leased), 0);
         pl_upstream_discard(&leased, false); /* so that each needs a new connection */
     }
     assert_true(COUNT(connects_failed) >= 4);
     stop();
+    bury();
 }
 
 /* All its idle connections would be of no use to anybody, and in the way of others. */
@@ -163,13 +164,14 @@ static void a_thousand_in_line_survive_the_death_of_their_server(void **state)
     for (int i = 0; i < CALLS; i++)
         begin(&asked[i], "silent\n", NULL);
     client_await(&backend.requests, 2);
-    backend_stop(&backend);
+    kill_one(&backend);
     for (int i = 0; i < CALLS; i++) {
         await(&asked[i]);
         assert_true(asked[i].outcome == PL_UPSTREAM_CLOSED ||
                     asked[i].outcome == PL_UPSTREAM_CONNECT_FAILED);
     }
     stop_server();
+    bury();
 }
 
 /* ---- addresses ---- */
