@@ -227,8 +227,10 @@ static bool head_line(struct pl_http_multipart *multipart, bool *ret_is_complete
     if (*ret_is_complete) {
         bool has_name = multipart->dispositions == 1;
 
+        /* Of a field without content the line end of the empty line is the delimiter's own (RFC
+         * 2046, 5.1.1). */
         multipart->state = DATA;
-        multipart->matched = 0;
+        multipart->matched = multipart->matched_of_head = 2;
         return has_name;
     }
     if (!read_line(multipart))
@@ -288,8 +290,9 @@ static bool match(struct pl_http_multipart *multipart, struct pl_view *input,
             multipart->state = BEHIND;
         return false;
     }
-    *ret_data = (struct pl_view){ .bytes = multipart->delimiter, .length = multipart->matched };
-    multipart->matched = 0;
+    *ret_data = (struct pl_view){ .bytes = multipart->delimiter + multipart->matched_of_head,
+                                  .length = multipart->matched - multipart->matched_of_head };
+    multipart->matched = multipart->matched_of_head = 0;
     return ret_data->length > 0 && multipart->state == DATA;
 }
 

@@ -176,7 +176,7 @@ static size_t find(const char *bytes, size_t length, size_t at, const char *text
 static void check_data(const char *body, size_t length, const char *delimiter)
 {
     static char lined[INPUT_BYTES_MAX + 3];
-    size_t at, end, count = 0;
+    size_t at, end, data_bytes, count = 0;
 
     memcpy(lined, "\r\n", 2); /* the body's beginning is the beginning of a line */
     memcpy(lined + 2, body, length);
@@ -189,9 +189,10 @@ static void check_data(const char *body, size_t length, const char *delimiter)
         if (strncmp(lined + at, "--", 2) == 0)
             break;
         at = find(lined, length, at, "\r\n\r\n") + 4;
-        end = find(lined, length, at, delimiter);
-        if (count == whole.fields_count || whole.fields[count].data_bytes != end - at ||
-            memcmp(whole.data + whole.fields[count].data_offset, lined + at, end - at) != 0)
+        end = find(lined, length, at - 2, delimiter);
+        data_bytes = end < at ? 0 : end - at;
+        if (count == whole.fields_count || whole.fields[count].data_bytes != data_bytes ||
+            memcmp(whole.data + whole.fields[count].data_offset, lined + at, data_bytes) != 0)
             fail("the data of a field are others than the search finds", count);
         count++;
         at = end;

@@ -121,6 +121,7 @@ struct pl_http_multipart {
     /* The reader's own. */
     char delimiter[80]; /* CR LF "--" boundary */
     uint32_t delimiter_bytes, matched, line_bytes, head_bytes, dispositions;
+    uint32_t matched_of_head; /* of what has matched, the end of the head: no data */
     int state;
     char line[1024];
 };

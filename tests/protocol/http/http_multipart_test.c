@@ -114,6 +114,16 @@ static void preamble_epilogue_padding_and_empty_fields_are_read(void **state)
            "[|-|text/plain][b||text/plain]", PL_HTTP_MULTIPART_END);
 }
 
+/* The content's own line end may be left out with it (RFC 2046, 5.1.1): body-part. */
+static void a_field_without_content_swallows_no_other(void **state)
+{
+    (void)state;
+    expect("--aB3\r\nContent-Disposition: form-data; name=a\r\n\r\n--aB3\r\n"
+           "Content-Disposition: form-data; name=b\r\n\r\n--aB4\r\n--aB3\r\n"
+           "Content-Disposition: form-data; name=c\r\n\r\n-\r\n--aB3--",
+           "[a|-|text/plain][b|-|text/plain]--aB4[c|-|text/plain]-", PL_HTTP_MULTIPART_END);
+}
+
 static void quotes_in_names_are_read_as_browsers_write_them(void **state)
 {
     (void)state;
@@ -216,6 +226,7 @@ int main(void)
         cmocka_unit_test(fields_come_with_name_file_name_and_type),
         cmocka_unit_test(what_only_looks_like_a_boundary_is_data),
         cmocka_unit_test(preamble_epilogue_padding_and_empty_fields_are_read),
+        cmocka_unit_test(a_field_without_content_swallows_no_other),
         cmocka_unit_test(quotes_in_names_are_read_as_browsers_write_them),
         cmocka_unit_test(a_form_that_ends_early_never_ends),
         cmocka_unit_test(what_is_no_form_is_broken),
