@@ -53,8 +53,8 @@ static void turn_away(struct pl_acceptor *acceptor)
 
         if (pl_listener_accept(acceptor->slot.handle.fd, &fd, &acceptor->peer) != PL_ACCEPT_DONE)
             break;
-        pl_close_fd(&fd);
         PL_COUNT(acceptor->slot.thread->stats, accepts_refused);
+        pl_close_fd(&fd);
     }
     acceptor->reserve_fd = open_reserve();
 }

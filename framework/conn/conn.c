@@ -294,7 +294,7 @@ void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline)
 
     if (deadline == PL_DEADLINE_BODY) {
         pl_conn_start_window(conn, now_ms);
-    } else if (conn->deadline == PL_DEADLINE_BODY && !conn->is_window_stopped) {
+    } else if (conn->deadline == PL_DEADLINE_BODY) {
         conn->is_window_stopped = true;
         conn->window_ms = now_ms - conn->window_ms;
     }

@@ -31,7 +31,7 @@ struct pl_conn {
                               * counted while it is stopped */
     uint32_t window_bytes;
     union {
-        uint32_t unacknowledged_bytes; /* when output was blocked last */
+        uint32_t unacknowledged_bytes; /* when its progress was noted last */
         uint32_t lingered_bytes;       /* once no more output comes */
     };
     bool is_window_stopped;

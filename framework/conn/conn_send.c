@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * output → socket. Bytes are gathered into one send, a file follows a header that is marked as
- * having more. While a send would block, nothing is read
- * and no request is run.
+ * output → socket. Bytes are gathered into one send; a file follows a header that is marked as
+ * having more. While a send would block, nothing is read and no request is run.
  */
 #include "conn.h"
 
@@ -63,23 +62,40 @@ static enum pl_next sent_all(struct pl_conn *conn)
 
 static enum pl_next blocked(struct pl_conn *conn)
 {
-    conn->unacknowledged_bytes = pl_socket_count_unacknowledged(conn->slot.handle.fd);
     if (conn->write_due_ms == PL_TIMER_NEVER) {
+        conn->unacknowledged_bytes = pl_socket_count_unacknowledged(conn->slot.handle.fd);
         pl_conn_start_window(conn, pl_clock_ms());
         conn->write_due_ms = conn->window_ms + conn->service->write_ms;
     }
     return PL_WAIT;
 }
 
-/* A socket is writable again when a third of what it holds has left: megabytes, for which a peer
- * that reads steadily may need longer than the deadline. */
-static bool has_peer_read(struct pl_conn *conn)
+/* What the peer has taken since this was asked last, when `sent` bytes went to the kernel. */
+static size_t take_acknowledged(struct pl_conn *conn, size_t sent)
 {
-    uint32_t before = conn->unacknowledged_bytes;
+    size_t before = conn->unacknowledged_bytes + sent;
     uint32_t now = pl_socket_count_unacknowledged(conn->slot.handle.fd);
 
-    return now < before &&
-           pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms, before - now);
+    conn->unacknowledged_bytes = now;
+    return now < before ? before - now : 0;
+}
+
+static bool note_write_progress(struct pl_conn *conn, size_t bytes)
+{
+    return pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms, bytes);
+}
+
+/* TCP calls a socket writable again when a third of its buffer is free: of megabytes, for which a
+ * peer that reads steadily may need longer than the deadline. Any other time-out is the owner's,
+ * and ends the connection whatever the peer does. */
+static bool survives_time_out(struct pl_conn *conn)
+{
+    size_t bytes;
+
+    if (conn->write_due_ms > pl_clock_ms())
+        return false;
+    bytes = take_acknowledged(conn, 0);
+    return bytes > 0 && note_write_progress(conn, bytes);
 }
 
 enum pl_next pl_conn_send(struct pl_conn *conn)
@@ -87,8 +103,7 @@ enum pl_next pl_conn_send(struct pl_conn *conn)
     struct pl_thread *thread = conn->slot.thread;
 
     pl_conn_assert_held(conn);
-    /* Only the write deadline can pass here. */
-    if ((conn->notices & PL_TIMEOUT) && !has_peer_read(conn)) {
+    if ((conn->notices & PL_TIMEOUT) && !survives_time_out(conn)) {
         PL_COUNT(thread->stats, timeouts);
         return PL_CLOSE;
     }
@@ -114,7 +129,7 @@ enum pl_next pl_conn_send(struct pl_conn *conn)
             length < thread->turn_output_left ? length : thread->turn_output_left;
         PL_COUNT_BY(thread->stats, bytes_sent, length);
         if (conn->write_due_ms != PL_TIMER_NEVER &&
-            !pl_conn_note_progress(conn, &conn->write_due_ms, conn->service->write_ms, length))
+            !note_write_progress(conn, take_acknowledged(conn, length)))
             return PL_CLOSE;
     }
     return sent_all(conn);

@@ -161,10 +161,13 @@ enum pl_io pl_socket_peek(int fd)
 
 void pl_close_fd(int *fd)
 {
+    bool is_open;
+
     if (*fd < 0)
         return;
     /* Linux frees the number even when close reports EINTR: never repeat it (close(2)). One that is
      * not open was closed twice, and may by now have been somebody else's. */
-    PL_ASSERT(close(*fd) == 0 || errno != EBADF);
+    is_open = close(*fd) == 0 || errno != EBADF;
+    PL_ASSERT(is_open);
     *fd = -1;
 }

@@ -45,9 +45,9 @@ static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
                                                 : dispatch->threads;
 }
 
-/* A loop has a handle set with two more descriptors, and for each address a listener and its
- * reserve. */
-static uint32_t loop_descriptors(const struct pl_server *server)
+/* A thread may keep a pipe to splice through. A loop has a handle set with two more descriptors,
+ * and for each address a listener and its reserve. */
+static uint32_t thread_descriptors(const struct pl_server *server)
 {
     const struct pl_service_settings *all = server->settings.services.items;
     uint32_t count = 0;
@@ -56,6 +56,7 @@ static uint32_t loop_descriptors(const struct pl_server *server)
         const struct pl_dispatch_settings *dispatch =
             all[i].has_dispatch ? &all[i].dispatch : &server->settings.dispatch;
 
+        count += threads_of(dispatch) * 2;
         if (pl_models[dispatch->model]->has_loops)
             count += threads_of(dispatch) * (3 + 2 * all[i].listen.count);
     }
@@ -66,7 +67,7 @@ void pl_server_set_limits(struct pl_server *server)
 {
     uint32_t usable = descriptors_usable();
     uint32_t reserved =
-        DESCRIPTORS_RESERVED + loop_descriptors(server) + pl_server_upstream_slots(server);
+        DESCRIPTORS_RESERVED + thread_descriptors(server) + pl_server_upstream_slots(server);
     uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
     uint32_t wanted = server->settings.limits.connections;
 

@@ -42,7 +42,7 @@ const struct pl_setting pl_settings_timeline_rows[] = {
 
 static bool has_file(const struct pl_timeline_settings *timeline)
 {
-    return timeline->file != NULL && timeline->file[0] != '\0';
+    return timeline->file != NULL;
 }
 
 int pl_settings_check_timeline(const struct pl_timeline_settings *timeline, const char *source,

@@ -187,9 +187,10 @@ static bool is_auto(const struct pl_setting *row)
 static int parse_text(const struct pl_setting *row, const char *text, void *data)
 {
     char **place = (char **)(void *)((char *)data + row->offset);
-    char *copy = pl_alloc_string(text);
+    bool is_none = row->type == PL_SETTING_PATH && text[0] == '\0';
+    char *copy = is_none ? NULL : pl_alloc_string(text);
 
-    if (copy == NULL)
+    if (copy == NULL && !is_none)
         return -ENOMEM;
     pl_free(*place);
     *place = copy;

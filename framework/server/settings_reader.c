@@ -94,7 +94,7 @@ static int read_scalar(struct pl_settings_reader *reader, const yaml_node_t *nod
     text = text_of(node);
     if (strlen(text) != node->data.scalar.length)
         return refuse(reader, node, "'%s': the value holds a NUL", row->name);
-    /* An empty one names nothing, in no folder either. */
+    /* An empty one is none, in no folder either. */
     if (row->type == PL_SETTING_PATH && text[0] != '\0' && text[0] != '/' &&
         reader->folder != NULL) {
         snprintf(path, sizeof(path), "%s/%s", reader->folder, text);

@@ -27,7 +27,7 @@ int http_access_log_open(const struct http_access_log_settings *settings,
     int err;
 
     *ret_log = NULL;
-    if (settings->file == NULL || settings->file[0] == '\0')
+    if (settings->file == NULL)
         return 0;
     log = calloc(1, sizeof(*log));
     if (log == NULL)

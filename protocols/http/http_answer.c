@@ -276,7 +276,7 @@ static enum pl_next begin_stream(struct pl_conn *conn, struct pl_http_exchange *
     return PL_RUN_PROCESS;
 }
 
-/* HEAD: the head that GET would get, and no body to produce. */
+/* The head alone, and no content to produce: HEAD, or a status that has none. */
 static enum pl_next skip_stream(struct pl_conn *conn, struct pl_http_exchange *exchange)
 {
     (void)exchange->producer(NULL, exchange->producer_context);
@@ -305,7 +305,7 @@ enum pl_next http_handled(struct pl_conn *conn, struct pl_http_exchange *exchang
         return await_reply(conn, exchange);
     if (exchange->is_deferred)
         pl_conn_close_door(conn);
-    if (exchange->producer != NULL && !exchange->is_head_method)
+    if (exchange->producer != NULL && !http_has_no_body(exchange))
         return begin_stream(conn, exchange, HTTP_PHASE_STREAMING);
     if (exchange->producer != NULL)
         return skip_stream(conn, exchange);

@@ -3,7 +3,6 @@
 #include "http_exchange.h"
 
 #include "http_conditional.h"
-
 #include "http_event.h"
 
 #include <errno.h>
@@ -263,7 +262,10 @@ bool http_is_get_or_head(const struct pl_http_exchange *exchange)
 
 bool http_answer_conditions(struct pl_http_exchange *exchange)
 {
-    if (!exchange->framing.is_conditional)
+    /* A method that changes and selects nothing has no conditions (RFC 9110, 13.2.1). */
+    if (!exchange->framing.is_conditional ||
+        pl_view_equals(pl_http_method(exchange), PL_VIEW("OPTIONS")) ||
+        pl_view_equals(pl_http_method(exchange), PL_VIEW("TRACE")))
         return false;
     switch (
         http_check_existence(&exchange->head, exchange->message, http_is_get_or_head(exchange))) {

@@ -170,7 +170,7 @@ void http_drop_consumer(struct pl_http_exchange *exchange);
 /* ---- http_exchange.c ------------------------------------------------------------------------ */
 
 void http_set_type(struct pl_http_exchange *exchange, const char *type);
-/* The reply has a head alone: HEAD, 204, 304. */
+/* The reply has a head alone: HEAD, 204, 205, 304. */
 bool http_has_no_body(const struct pl_http_exchange *exchange);
 /* Whatever the method: RFC 9110, 15.3.5, 15.3.6 and 15.4.5. */
 static inline bool http_status_has_no_content(int status)

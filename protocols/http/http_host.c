@@ -141,13 +141,16 @@ bool http_host_is_pattern(const char *pattern)
     return http_host_is_name(name) && name.bytes[0] != '[';
 }
 
-/* Without a port and a final dot. */
-static struct pl_view name_of(struct pl_view host)
+static struct pl_view without_final_dot(struct pl_view host)
 {
-    host = without_port(host);
     if (host.length > 1 && host.bytes[host.length - 1] == '.')
         host.length--;
     return host;
+}
+
+static struct pl_view name_of(struct pl_view host)
+{
+    return without_final_dot(without_port(host));
 }
 
 static int compare_names(struct pl_view left, struct pl_view right)
@@ -174,7 +177,7 @@ bool http_host_matches_pattern(const char *pattern, struct pl_view host)
 {
     char text[NAME_BYTES_MAX + 1]; /* and the final dot */
     struct pl_view own = name_of(pl_view_of(pattern));
-    struct pl_view name = name_of(decode(without_port(host), text, sizeof(text)));
+    struct pl_view name = without_final_dot(decode(without_port(host), text, sizeof(text)));
     size_t below;
 
     if (!is_star(own))

@@ -23,13 +23,13 @@ bool http_host_is_valid(struct pl_view host, bool *ret_has_port);
 
 bool http_is_letter_or_digit(char byte);
 
-/* A name or an address without a port: what may stand in Domain of a cookie too. */
+/* A name or an address without a port. */
 bool http_host_is_name(struct pl_view name);
 
 /* One of the patterns above; a NULL is one too. */
 bool http_host_is_pattern(const char *pattern);
 
-/* `host` as it stands in Host or in a target: [ name [ ":" port ] ]. */
+/* `host` as it stands in Host or in a target: [ name [ ":" port ] ]; an escape means its byte. */
 bool http_host_matches_pattern(const char *pattern, struct pl_view host);
 
 static inline bool http_host_matches(const char *pattern, struct pl_view host)

@@ -212,7 +212,7 @@ static int add_mounts(struct http_service *service, const struct pl_setting_list
                 "http.mounts: expected a path with one '/' in front, and without dot "
                 "segments, '?' and '#', not '%s'",
                 mount[i].path == NULL ? "" : mount[i].path);
-        if (mount[i].root == NULL || mount[i].root[0] == '\0')
+        if (mount[i].root == NULL)
             return pl_error_set(error, EX_CONFIG, -EINVAL, "http.mounts: '%s' has no root",
                                 mount[i].path);
         err = add_root(service, "http.mounts", mount[i].path, mount[i].root, error);
@@ -255,7 +255,7 @@ static int open_files(struct http_service *service, const struct http_settings *
 {
     int err = add_mounts(service, &settings->mounts, error);
 
-    if (err == 0 && settings->root != NULL && settings->root[0] != '\0')
+    if (err == 0 && settings->root != NULL)
         err = add_root(service, "http.root", "/", settings->root, error);
     service->ranges_max = settings->ranges_max;
     service->send = (enum pl_file_send)settings->send;

@@ -166,10 +166,10 @@ const struct pl_setting http_settings_table[] = {
       .offset = offsetof(struct http_settings, send),
       .by_default = "sendfile",
       .words = send_words,
-      .help =
-          "How files are sent. sendfile: by the kernel itself; splice: likewise, through a pipe "
-          "for each thread; mmap: from a mapping of up to 256KiB; read: from blocks of memory, "
-          "for file systems that know nothing else or are slow with it." },
+      .help = "How files below a root are sent. sendfile: by the kernel itself; splice: likewise, "
+              "through a pipe "
+              "for each thread; mmap: from a mapping of up to 256KiB; read: from blocks of memory, "
+              "for file systems that know nothing else or are slow with it." },
     { .name = "max_ranges",
       .type = PL_SETTING_COUNT,
       .offset = offsetof(struct http_settings, ranges_max),

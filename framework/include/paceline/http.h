@@ -211,11 +211,13 @@ PL_MUST_CHECK PL_API int pl_http_set_cookie(struct pl_http_exchange *exchange,
 /* ---- the reply: inside the handler ------------------------------------------------------------
  * One of the reply functions, once; a second reply is a programmer's error. */
 
-/* Adds a field to the reply that follows. Errors: -EINVAL: not a field (RFC 9110, 5.1, 5.5), or one
- * that the framework writes itself; -ENOBUFS: over 1 KiB in all. */
+/* Adds a field to the reply that follows; Upgrade is named in Connection too (RFC 9110, 7.8).
+ * Errors: -EINVAL: not a field (RFC 9110, 5.1, 5.5), or one that the framework writes itself or
+ * that governs the connection (Keep-Alive, TE); -ENOBUFS: over 1 KiB in all. */
 PL_MUST_CHECK PL_API int pl_http_add_field(struct pl_http_exchange *exchange, const char *name,
                                            const char *value);
-/* A whole reply; the bytes are copied. `type` may be NULL. */
+/* A whole reply; the bytes are copied. `type` may be NULL. With 204, 205 and 304 the content stays
+ * behind (RFC 9110, 15.3.5, 15.3.6, 15.4.5); so with a producer, which is let go. */
 PL_API void pl_http_reply(struct pl_http_exchange *exchange, int status, const char *type,
                           const void *bytes, size_t length);
 /* The same as text/plain. */

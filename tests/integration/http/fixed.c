@@ -96,6 +96,8 @@ static void conditions_of_a_fixed_reply_ask_whether_it_is_there_9110_13_1(void *
         { "POST /fixed-503", "If-Match: \"a\"", 503 }, /* not without it either: 13.2.1 */
         { "POST /fixed-202", "If-None-Match: *", 412 },
         { "POST /fixed-202", "If-Match: *", 202 },
+        { "OPTIONS /fixed-options", "If-None-Match: *", 202 }, /* 13.2.1 */
+        { "OPTIONS /fixed-options", "If-Match: \"a\"", 202 },
     };
     int fd;
 

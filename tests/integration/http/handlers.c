@@ -323,7 +323,7 @@ static const struct pl_http_route routes[] = {
     { "GET", "/empty-block", empty, NULL, true },
     { "GET", "/reset", reset, NULL, false },
     { "GET", "/reset-block", reset, NULL, true },
-    { "GET", "/reset-stream", reset_stream, (void *)(size_t)&few_parts, false },
+    { "GET", "/reset-stream", reset_stream, (void *)(size_t)&endless_parts, false },
     { "GET", "/upgrade", offer_upgrade, NULL, false },
     { "GET", "/upgrade-block", offer_upgrade, NULL, true },
     { "GET", "/data/{id}", data, NULL, false },

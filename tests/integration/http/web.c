@@ -17,6 +17,7 @@ const char web_fixed_routes[] =
     "{path: /fixed-304, reply: {status: 304, text: body}}, "
     "{path: /fixed-204, reply: {status: 204, text: body}}, "
     "{path: /fixed-202, method: POST, reply: {status: 202, text: taken}}, "
+    "{path: /fixed-options, method: OPTIONS, reply: {status: 202, text: taken}}, "
     "{path: /fixed-503, method: POST, reply: {status: 503, type: text/html, text: busy}}]";
 
 void web_start(const char *const *sets)

@@ -151,7 +151,7 @@ static int setup_output(void **state)
     f.thread.stats = &f.stats;
     f.thread.turn_output_left = SIZE_MAX;
     pl_buffer_cache_init(&f.thread.cache, &f.pool, &f.stats);
-    f.service.write_ms = BODY_MS;
+    f.service.write_ms = 0; /* so that it has always passed */
     f.service.rate_min = 1;
     connect_pair(&f.conn.slot.handle.fd, &f.peer_fd);
     f.conn.output.cache = &f.thread.cache;
@@ -171,9 +171,9 @@ static int teardown_output(void **state)
     return 0;
 }
 
-static enum pl_next run_at_deadline(void)
+static enum pl_next run_with_time_out(void)
 {
-    pass(BODY_MS);
+    pl_thread_tick(&f.thread);
     f.conn.notices |= PL_TIMEOUT;
     f.conn.slot.next = PL_RUN_SEND;
     return pl_conn_run(&f.conn.slot, PL_STAGES_ALL);
@@ -196,9 +196,37 @@ static void a_peer_that_reads_is_not_cut_however_slowly(void **state)
     assert_int_equal(pl_conn_run(&f.conn.slot, PL_STAGES_ALL), PL_WAIT);
     for (int i = 0; i < 20; i++) {
         read_a_little();
-        assert_int_equal(run_at_deadline(), PL_WAIT);
-        assert_int_equal(f.conn.write_due_ms, pl_thread_now_ms(&f.thread) + BODY_MS);
+        assert_int_equal(run_with_time_out(), PL_WAIT);
+        assert_int_equal(f.conn.notices, 0);
     }
+}
+
+static void a_time_out_of_another_kind_is_no_write_deadline(void **state)
+{
+    (void)state;
+    f.service.write_ms = BODY_MS;
+    f.conn.slot.next = PL_RUN_SEND;
+    assert_int_equal(pl_conn_run(&f.conn.slot, PL_STAGES_ALL), PL_WAIT);
+    read_a_little();
+    assert_int_equal(run_with_time_out(), PL_CLOSE);
+}
+
+/* What the peer takes counts when it is taken, and not once more when its room is filled again. */
+static void what_a_peer_has_read_counts_once(void **state)
+{
+    size_t held, waiting;
+
+    (void)state;
+    f.conn.slot.next = PL_RUN_SEND;
+    assert_int_equal(pl_conn_run(&f.conn.slot, PL_STAGES_ALL), PL_WAIT);
+    held = f.conn.unacknowledged_bytes;
+    waiting = pl_output_length(&f.conn.output);
+    for (int i = 0; i < 20; i++) {
+        read_a_little();
+        assert_int_equal(run_with_time_out(), PL_WAIT);
+    }
+    held += waiting - pl_output_length(&f.conn.output);
+    assert_int_equal(f.conn.window_bytes, held - f.conn.unacknowledged_bytes);
 }
 
 /* What is on its way when it stops may still arrive. */
@@ -211,7 +239,7 @@ static void a_peer_that_reads_no_more_is_cut(void **state)
     assert_int_equal(pl_conn_run(&f.conn.slot, PL_STAGES_ALL), PL_WAIT);
     for (int i = 0; i < 1000 && next == PL_WAIT; i++) {
         client_pause_ms(5);
-        next = run_at_deadline();
+        next = run_with_time_out();
     }
     assert_int_equal(next, PL_CLOSE);
     assert_int_equal(f.stats.counters[PL_STAT_timeouts], 1);
@@ -223,8 +251,9 @@ static void a_peer_that_reads_less_than_rate_min_is_cut(void **state)
     f.service.rate_min = UINT32_MAX;
     f.conn.slot.next = PL_RUN_SEND;
     assert_int_equal(pl_conn_run(&f.conn.slot, PL_STAGES_ALL), PL_WAIT);
+    f.conn.window_ms -= BODY_MS;
     read_a_little();
-    assert_int_equal(run_at_deadline(), PL_CLOSE);
+    assert_int_equal(run_with_time_out(), PL_CLOSE);
 }
 
 int main(void)
@@ -236,6 +265,10 @@ int main(void)
         cmocka_unit_test_setup(the_time_of_an_interruption_is_not_the_clients, setup),
         cmocka_unit_test_setup(a_window_that_was_used_meanwhile_begins_anew, setup),
         cmocka_unit_test_setup_teardown(a_peer_that_reads_is_not_cut_however_slowly, setup_output,
+                                        teardown_output),
+        cmocka_unit_test_setup_teardown(a_time_out_of_another_kind_is_no_write_deadline,
+                                        setup_output, teardown_output),
+        cmocka_unit_test_setup_teardown(what_a_peer_has_read_counts_once, setup_output,
                                         teardown_output),
         cmocka_unit_test_setup_teardown(a_peer_that_reads_no_more_is_cut, setup_output,
                                         teardown_output),

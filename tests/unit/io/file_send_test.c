@@ -4,10 +4,12 @@
 
 #include "descriptors.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -31,6 +33,22 @@ static struct {
     char got[FILE_BYTES];
     size_t got_bytes;
 } f;
+
+void *__real_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
+
+static enum { MAPPING_GOES, MAPPING_FAILS, MAPPING_LOSES_ITS_FILE } mapping;
+
+void *__wrap_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+    if (mapping == MAPPING_FAILS) {
+        errno = ENODEV;
+        return MAP_FAILED;
+    }
+    if (mapping == MAPPING_LOSES_ITS_FILE)
+        assert_int_equal(ftruncate(fd, 0), 0);
+    return __real_mmap(address, length, protection, flags, fd, offset);
+}
 
 static enum pl_io by_splice(size_t length, size_t *ret_length)
 {
@@ -164,6 +182,35 @@ static void a_way_that_does_not_go_is_sendfile(void **state)
     }
 }
 
+static void a_file_that_cannot_be_mapped_goes_by_sendfile(void **state)
+{
+    size_t length = 0;
+
+    (void)state;
+    open_all();
+    mapping = MAPPING_FAILS;
+    assert_int_equal(by_mapping(3000, &length), PL_IO_DONE);
+    mapping = MAPPING_GOES;
+    assert_int_equal(f.offset, 3000);
+    hear();
+    assert_memory_equal(f.got, f.content, 3000);
+    close_all();
+}
+
+/* It becomes shorter between the look at its size and the send: an error of the call, no signal. */
+static void a_mapping_without_pages_is_the_end(void **state)
+{
+    size_t length = 0;
+
+    (void)state;
+    open_all();
+    mapping = MAPPING_LOSES_ITS_FILE;
+    assert_int_equal(by_mapping(3000, &length), PL_IO_END);
+    mapping = MAPPING_GOES;
+    assert_int_equal(f.offset, 0);
+    close_all();
+}
+
 static void a_peer_that_left_is_a_failure(void **state)
 {
     (void)state;
@@ -186,6 +233,8 @@ int main(void)
         cmocka_unit_test(every_way_brings_every_byte_once),
         cmocka_unit_test(what_the_file_has_lost_is_not_made_up),
         cmocka_unit_test(a_way_that_does_not_go_is_sendfile),
+        cmocka_unit_test(a_file_that_cannot_be_mapped_goes_by_sendfile),
+        cmocka_unit_test(a_mapping_without_pages_is_the_end),
         cmocka_unit_test(a_peer_that_left_is_a_failure),
     };
 
