@@ -290,13 +290,11 @@ int64_t pl_conn_deadline_ms(const struct pl_service *service, enum pl_deadline d
 
 void pl_conn_start_deadline(struct pl_conn *conn, enum pl_deadline deadline)
 {
-    int64_t now_ms = pl_thread_now_ms(conn->slot.thread);
-
     if (deadline == PL_DEADLINE_BODY) {
-        pl_conn_start_window(conn, now_ms);
+        pl_conn_start_window(conn, pl_thread_now_ms(conn->slot.thread));
     } else if (conn->deadline == PL_DEADLINE_BODY) {
         conn->is_window_stopped = true;
-        conn->window_ms = now_ms - conn->window_ms;
+        conn->window_ms = pl_thread_now_ms(conn->slot.thread) - conn->window_ms;
     }
     conn->deadline = (uint8_t)deadline;
     conn->read_due_ms = deadline == PL_DEADLINE_NONE ? PL_TIMER_NEVER : PL_DUE_AT_WAIT;

@@ -103,11 +103,13 @@ enum pl_next pl_conn_send(struct pl_conn *conn)
     struct pl_thread *thread = conn->slot.thread;
 
     pl_conn_assert_held(conn);
-    if ((conn->notices & PL_TIMEOUT) && !survives_time_out(conn)) {
-        PL_COUNT(thread->stats, timeouts);
-        return PL_CLOSE;
+    if (conn->notices & PL_TIMEOUT) {
+        if (!survives_time_out(conn)) {
+            PL_COUNT(thread->stats, timeouts);
+            return PL_CLOSE;
+        }
+        conn->notices &= (uint8_t)~PL_TIMEOUT;
     }
-    conn->notices &= (uint8_t)~PL_TIMEOUT;
     while (conn->output.first != NULL) {
         size_t length = 0;
 
