@@ -45,6 +45,13 @@ static bool has_file(const struct pl_timeline_settings *timeline)
     return timeline->file != NULL;
 }
 
+static bool is_folder(const char *path)
+{
+    size_t length = strlen(path);
+
+    return length > 0 && path[length - 1] == '/';
+}
+
 int pl_settings_check_timeline(const struct pl_timeline_settings *timeline, const char *source,
                                struct pl_error *error)
 {
@@ -55,6 +62,10 @@ int pl_settings_check_timeline(const struct pl_timeline_settings *timeline, cons
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: timeline: a `file`, but `entries` is 0 and nothing is kept",
                             source);
+    if (has_file(timeline) && is_folder(timeline->file))
+        return pl_error_set(error, EX_CONFIG, -EISDIR,
+                            "%s: timeline: expected a `file`, not the folder '%s'", source,
+                            timeline->file);
     if (has_file(timeline) && strlen(timeline->file) > PATH_BYTES - sizeof(".XXXXXX"))
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: timeline: the `file` is too long a path", source);

@@ -145,7 +145,7 @@ expect 'no suite' ends 64 'expected one suite, http or line'
 expect 'an unknown suite' ends 64 "unknown suite 'ftp', expected http or line" ftp --target "$web"
 expect 'no target' ends 64 'no target, expected --target HOST:PORT' http
 expect 'a target without a port' ends 64 "'localhost' is no HOST:PORT" http --target localhost
-expect 'an unknown group' ends 64 "unknown group 'hosts', expected one of: chunked .* host " \
+expect 'an unknown group' ends 64 "unknown group 'hosts', expected one of: abuse chunked .* host " \
     http --target "$web" --only hosts
 expect 'an unknown case' ends 64 "unknown case 'x', expected one that --list prints" \
     http --target "$web" --case x

@@ -188,7 +188,7 @@ sets() {
 expect 'entries without a file' sets 78 'timeline: `entries` without a `file`' timeline.entries=5
 expect 'a file without entries' sets 78 'a `file`, but `entries` is 0' timeline.file=x
 expect 'an empty file is none' sets 78 'without a `file`' timeline.entries=5 'timeline.file=""'
-expect 'a folder is no file' sets 78 'without a `file`' timeline.entries=5 timeline.file=x/
+expect 'a folder is no file' sets 78 'not the folder .*x/' timeline.entries=5 timeline.file=x/
 expect 'too many entries' sets 78 'from 0 to 65536, not .65537' timeline.entries=65537
 expect 'both are good' sets 0 'is good' timeline.entries=65536 timeline.file=x
 printf 'timeline: { entries: 0, file: "" }\nservices: [ { listen: [ "127.0.0.1:0" ] } ]\n' \

@@ -103,7 +103,7 @@ start_nginx() {
     [ "$(id -u)" -ne 0 ] || user='user root;'
     cat >"$path/nginx.conf" <<CONF
 daemon off; pid $path/nginx.pid; error_log $path/error.log; worker_processes 2; $user
-events { worker_connections 1024; }
+events { worker_connections 4096; }
 http {
     access_log off;
     client_body_temp_path $path/body; proxy_temp_path $path/proxy; fastcgi_temp_path $path/fastcgi;

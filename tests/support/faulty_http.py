@@ -142,7 +142,10 @@ class Connection:
         except ConnectionError:
             if broken("dies-of-a-reset"):
                 os._exit(1)
-        except (Ended, OSError):
+        except Ended:
+            if broken("dies-of-an-unfinished-request"):
+                os._exit(1)
+        except OSError:
             pass
         finally:
             self.close()

@@ -502,7 +502,10 @@ FAULTS = {
         "target-out-of-root target-out-of-root-encoded target-out-of-root-encoded-slash "
         "target-out-of-root-behind-a-folder path-above-the-root path-above-the-root-encoded "
         "path-above-the-root-slashes",
-    "dies-of-a-reset": "@each reset-in-head reset-in-body reset-in-pipeline",
+    "dies-of-a-reset":
+        "@each reset-in-head reset-in-body reset-in-pipeline abuse-half-bodies-reset "
+        "abuse-never-reads",
+    "dies-of-an-unfinished-request": "@each abuse-half-requests-left",
     "never-answers": "none-was-run",
     "closes-without-an-answer": "none-was-run",
     "forgets-the-request-of-a-peer-that-half-closed":
@@ -519,7 +522,7 @@ FAULTS = {
         "close-is-honoured close-in-any-case close-in-a-list close-in-the-second-line "
         "close-in-the-first-line close-wins-over-keep-alive close-with-body "
         "pipeline-close-in-the-middle head-close smuggle-behind-close",
-    "refuses-the-65th-client": "@each clients-at-once",
+    "refuses-the-65th-client": "@each clients-at-once abuse-half-requests",
     "goes-on-behind-a-refused-request-line": "garbage limit-empty-lines-endless",
     "goes-on-behind-a-refused-version": "version-3.0-is-framed",
     "goes-on-behind-a-refused-length":
