@@ -89,9 +89,11 @@
 #define PL_YAML_NODES_MAX 20000
 #define PL_YAML_DEPTH_MAX 32
 
+/* The name of a service or an engine where it is copied; longer ones are cut. */
+#define PL_NAME_BYTES_MAX 64
+
 /* Services, listeners and routes of one process. */
 #define PL_SERVICES_MAX  64
-#define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
 
 /* After a connection that could not be made, none is made ahead of calls for this long. */
