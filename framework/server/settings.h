@@ -70,7 +70,7 @@ struct pl_timeline_settings {
 
 /* Where a running server can be asked; see docs/control.md. */
 struct pl_control_settings {
-    char *socket; /* NULL: nowhere */
+    char *socket; /* NULL or empty: nowhere */
 };
 
 struct pl_admin_settings {

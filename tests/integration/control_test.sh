@@ -164,6 +164,51 @@ PYTHON
 }
 expect 'what a swap refuses comes back with its reason' errors_pass_through
 
+# A connection that was there before goes on, over every model, and the server says which it has.
+swaps_go_through() {
+    talk "$web" <<'PYTHON'
+client = socket.create_connection(('127.0.0.1', int(sys.argv[2])))
+client.settimeout(20)
+def exchange():
+    client.sendall(b'GET /x HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert client.recv(65536).startswith(b'HTTP/1.1 404')
+exchange()
+control = connect()
+def tell(line):
+    control.sendall(line + b'\n')
+    return line_of(control)
+before = 'leader_followers'
+for model in ('reactor', 'per_core', 'proactor', 'half_sync_half_async', 'leader_followers'):
+    swapped = tell(b'swap default model=%s threads=4' % model.encode())
+    assert swapped['ok'] is True and swapped['engine'] == 'default', swapped
+    assert (swapped['from'], swapped['to'], swapped['threads']) == (before, model, 4), swapped
+    exchange()
+    assert tell(b'status')['engines'][0]['model'] == model
+    assert tell(b'rates')['engines'][0]['model'] == model
+    names = {t['name'].split('-')[0] for t in tell(b'threads')['threads'] if not t['old']}
+    assert names and names <= {'leader_followers': {'lf'}, 'per_core': {'loop'}}.get(
+        model, {'io', 'worker'}), names
+    assert tell(b'connections')['open'] == 1
+    before = model
+for wrong in (b'model=nonsense', b'threads=x', b'nonsense=1', b'threads=0', b'model='):
+    refused = tell(b'swap default ' + wrong)
+    assert refused['ok'] is False and refused['error'], refused
+assert tell(b'status')['engines'][0] == {'name': 'default', 'model': 'leader_followers',
+                                         'threads': 4, 'arming': 'edge'}
+exchange()
+PYTHON
+}
+expect 'a swap to every model and back: reported, and the client stays' swaps_go_through
+ctl_swaps() {
+    command_ends 0 'engine default: leader_followers -> reactor, 3 threads, in ' \
+        "$ctl" -s "$sock" swap default model=reactor threads=3 &&
+        command_ends 0 'model reactor, 3 threads' "$ctl" -s "$sock" status &&
+        command_ends 0 'engine default: reactor -> leader_followers, 4 threads' \
+            "$ctl" -s "$sock" swap default model=leader_followers threads=4 &&
+        command_ends 1 'nonsense' "$ctl" -s "$sock" swap default model=nonsense
+}
+expect 'ctl: swap' ctl_swaps
+
 # ---- wrong input --------------------------------------------------------------------------------------
 
 wrong_input() {
