@@ -195,6 +195,7 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
         if (err < 0)
             goto stop_app;
     }
+    atomic_store(&server->is_serving, true);
     log_start(server);
     return 0;
 
@@ -253,6 +254,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 
     if (!server->is_started)
         return 0;
+    atomic_store(&server->is_serving, false);
     for (size_t i = 0; i < server->engines_count; i++)
         pl_engine_drain(&server->engines[i]);
     remove_unix_sockets(server);

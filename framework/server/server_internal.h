@@ -49,6 +49,7 @@ struct pl_server {
 
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
+    _Atomic bool is_serving; /* started, and no drain has begun */
     _Atomic bool is_hurried;
 };
 
