@@ -4,7 +4,6 @@
 
 #include "alloc.h"
 #include "assert.h"
-#include "server_internal.h"
 
 #include <paceline/log.h>
 #include <paceline/upstream.h>
@@ -27,7 +26,7 @@ static void livez(struct pl_http_exchange *exchange, void *context)
 static void readyz(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_admin_http *http = context;
-    bool is_serving = pl_server_is_serving(http->watched);
+    bool is_serving = atomic_load(&http->watched->is_serving);
 
     admin_add_fields(exchange);
     pl_http_reply_text(exchange, is_serving ? 200 : 503,

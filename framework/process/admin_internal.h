@@ -5,6 +5,8 @@
 
 #include "admin_http.h"
 
+#include "server_internal.h"
+
 #include <paceline/control.h>
 #include <paceline/events.h>
 #include <paceline/http.h>

@@ -7,8 +7,6 @@
 
 #include "stats_block.h"
 
-#include <paceline/upstream.h>
-
 #include <stdio.h>
 #include <string.h>
 
@@ -141,14 +139,13 @@ _Static_assert(PL_HISTOGRAMS_COUNT == 2, "put_histograms() names each");
 
 static void put_engines(struct pl_json *text, struct pl_admin_http *http)
 {
-    struct pl_engine_view *engines = http->sight.engines;
-    size_t count = pl_server_engines(http->watched, engines, PL_ADMIN_ENGINES_MAX);
+    struct pl_engine_view engine;
 
     put_head(text, "engine_info", "gauge", "the concurrency model of each engine; always 1");
-    for (size_t i = 0; i < count && i < PL_ADMIN_ENGINES_MAX; i++) {
+    for (size_t i = 0; pl_server_view_engine(http->watched, i, &engine); i++) {
         pl_json_put(text, "paceline_engine_info{engine=\"");
-        put_label(text, engines[i].name);
-        pl_json_put(text, "\",model=\"%s\"} 1\n", engines[i].model);
+        put_label(text, engine.name);
+        pl_json_put(text, "\",model=\"%s\"} 1\n", engine.model);
     }
 }
 
@@ -196,14 +193,10 @@ static uint64_t figure_of(const struct upstream_figure *figure,
 static void put_upstreams(struct pl_json *text, struct pl_admin_http *http)
 {
     struct pl_upstream_stats *all = http->upstream_stats;
-    size_t count = 0;
+    size_t count = http->watched->upstreams_count;
 
-    for (struct pl_upstream *upstream; count < PL_UPSTREAMS_MAX; count++) {
-        upstream = pl_server_upstream_at(http->watched, count);
-        if (upstream == NULL)
-            break;
-        pl_upstream_stats(upstream, &all[count]);
-    }
+    for (size_t i = 0; i < count; i++)
+        pl_upstream_stats(&http->watched->upstreams[i], &all[i]);
     if (count == 0)
         return;
     for (size_t f = 0; f < sizeof(upstream_figures) / sizeof(upstream_figures[0]); f++) {

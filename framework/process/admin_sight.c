@@ -114,9 +114,9 @@ static void forget_samples(struct admin_sight *sight)
 static void put_models(struct pl_json *json)
 {
     pl_json_put(json, ",\"models\":[");
-    for (size_t i = 0; pl_model_name(i) != NULL; i++) {
+    for (size_t i = 0; pl_models[i] != NULL; i++) {
         pl_json_put(json, "%s", i == 0 ? "" : ",");
-        pl_json_put_text(json, pl_model_name(i));
+        pl_json_put_text(json, pl_models[i]->name);
     }
     pl_json_put(json, "]");
 }
@@ -124,10 +124,11 @@ static void put_models(struct pl_json *json)
 static size_t put_engines(struct pl_json *json, struct pl_admin_http *http)
 {
     struct pl_engine_view *engines = http->sight.engines;
-    size_t count = pl_server_engines(http->watched, engines, PL_ADMIN_ENGINES_MAX);
+    size_t count = 0;
 
-    if (count > PL_ADMIN_ENGINES_MAX)
-        count = PL_ADMIN_ENGINES_MAX;
+    while (count < PL_ADMIN_ENGINES_MAX &&
+           pl_server_view_engine(http->watched, count, &engines[count]))
+        count++;
     pl_json_put(json, ",\"engines\":[");
     for (size_t i = 0; i < count; i++) {
         pl_json_put(json, "%s{\"name\":", i == 0 ? "" : ",");
@@ -241,7 +242,8 @@ void admin_sight_write(struct pl_admin_http *http, struct pl_json *json)
     pl_json_put(json, "{\"sample_ms\":%d", PL_ADMIN_SAMPLE_MS);
     pl_json_put_number(json, "samples", sight->samples_count);
     pl_json_put_number(json, "threads", sight->threads_count);
-    pl_json_put(json, ",\"is_ready\":%s", pl_server_is_serving(http->watched) ? "true" : "false");
+    pl_json_put(json, ",\"is_ready\":%s",
+                atomic_load(&http->watched->is_serving) ? "true" : "false");
     put_models(json);
     engines_count = put_engines(json, http);
     put_figures(json, http);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a server, for server.c and main.c. */
+/* The record of a server, for the files of this folder and for framework/process. */
 #ifndef PL_SERVER_SERVER_INTERNAL_H
 #define PL_SERVER_SERVER_INTERNAL_H
 
@@ -10,6 +10,7 @@
 #include "signals.h"
 #include "upstream.h"
 
+#include <paceline/control.h>
 #include <paceline/events.h>
 #include <paceline/server.h>
 
@@ -47,10 +48,15 @@ struct pl_server {
     size_t listeners_count;
     bool listeners_removed;
 
+    /* Written in setup: it serves those who look after another server of the process, which has
+     * reserved the descriptors and says at its start what there is to say. */
+    bool is_inner;
+
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
     _Atomic bool is_serving; /* started, and no drain has begun */
     _Atomic bool is_hurried;
+    _Atomic int64_t drain_end_ms; /* of the clock: when the drain under way ends; 0: none is */
 };
 
 /* The steps of pl_server_open(), for pl_main(), which may end between them. */
@@ -73,6 +79,28 @@ PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_er
 /* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
  * wrong; see server_timeline.c. Thread: any. */
 void pl_server_write_timeline(struct pl_server *server);
+
+/* ---- server_views.c; thread: any
+ * ------------------------------------------------------------------------
+ */
+
+struct pl_engine_view {
+    char name[PL_NAME_BYTES_MAX];
+    const char *model, *arming; /* of static life */
+    uint32_t threads;           /* as configured */
+};
+
+struct pl_service_view {
+    char name[PL_NAME_BYTES_MAX];
+    const char *protocol; /* of static life */
+    char listen[PL_LISTENERS_MAX][PL_ADDRESS_TEXT_BYTES];
+    size_t listen_count;
+};
+
+/* False behind the last one. */
+bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_engine_view *ret_view);
+bool pl_server_view_service(struct pl_server *server, size_t index,
+                            struct pl_service_view *ret_view);
 
 /* ---- server_upstreams.c; thread: control -------------------------------------------------------
  */

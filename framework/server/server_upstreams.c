@@ -81,11 +81,6 @@ struct pl_upstream *pl_server_upstream(struct pl_server *server, const char *nam
     return NULL;
 }
 
-struct pl_upstream *pl_server_upstream_at(struct pl_server *server, size_t index)
-{
-    return index < server->upstreams_count ? &server->upstreams[index] : NULL;
-}
-
 void pl_server_close_upstreams(struct pl_server *server)
 {
     for (size_t i = 0; i < server->upstreams_count; i++)

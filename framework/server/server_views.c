@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What others may see of a server while it runs: <paceline/control.h>. */
+/* What a server consists of just now, for those who look at it while it runs. */
 #include "server_internal.h"
 
-#include <paceline/control.h>
-
 #include <stdio.h>
+#include <string.h>
 
-const char *pl_model_name(size_t index)
+bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_engine_view *ret_view)
 {
-    for (size_t i = 0; pl_models[i] != NULL; i++)
-        if (i == index)
-            return pl_models[i]->name;
-    return NULL;
+    const struct pl_engine_settings *settings;
+
+    if (index >= server->engines_count)
+        return false;
+    settings = &server->engines[index].settings;
+    memset(ret_view, 0, sizeof(*ret_view));
+    snprintf(ret_view->name, sizeof(ret_view->name), "%s", settings->name);
+    ret_view->model = settings->model->name;
+    ret_view->arming = settings->arming->name;
+    ret_view->threads = settings->model_settings.threads;
+    return true;
 }
 
-bool pl_server_is_serving(const struct pl_server *server)
+bool pl_server_view_service(struct pl_server *server, size_t index,
+                            struct pl_service_view *ret_view)
 {
-    return atomic_load(&server->is_serving);
-}
-
-size_t pl_server_engines(struct pl_server *server, struct pl_engine_view *views, size_t views_max)
-{
-    for (size_t i = 0; i < server->engines_count && i < views_max; i++) {
-        struct pl_engine *engine = &server->engines[i];
-
-        snprintf(views[i].name, sizeof(views[i].name), "%s", engine->settings.name);
-        pthread_mutex_lock(&engine->model_lock);
-        snprintf(views[i].model, sizeof(views[i].model), "%s", engine->settings.model->name);
-        views[i].threads = engine->settings.model_settings.threads;
-        pthread_mutex_unlock(&engine->model_lock);
-    }
-    return server->engines_count;
+    if (index >= server->services_count)
+        return false;
+    memset(ret_view, 0, sizeof(*ret_view));
+    snprintf(ret_view->name, sizeof(ret_view->name), "%s", server->services[index].name);
+    ret_view->protocol = server->services[index].protocol->name;
+    for (size_t i = 0; i < server->listeners_count; i++)
+        if (server->listeners[i].service == &server->services[index] &&
+            ret_view->listen_count < PL_LISTENERS_MAX)
+            snprintf(ret_view->listen[ret_view->listen_count++], PL_ADDRESS_TEXT_BYTES, "%s",
+                     server->listeners[i].text);
+    return true;
 }

@@ -66,23 +66,6 @@ PL_MUST_CHECK PL_API int pl_server_reload(struct pl_server *server,
 
 /* ---- views --------------------------------------------------------------------------------- */
 
-/* It has started and does not drain: it takes new requests. Thread: any. */
-PL_API bool pl_server_is_serving(const struct pl_server *server);
-
-/* The name of a concurrency model; NULL behind the last one. Static storage. Thread: any. */
-PL_API const char *pl_model_name(size_t index);
-
-/* What runs services: the shared engine, and one for each service with a model of its own. */
-struct pl_engine_view {
-    char name[PL_NAME_BYTES_MAX];  /* what pl_server_swap() takes as its target */
-    char model[PL_NAME_BYTES_MAX]; /* now */
-    uint32_t threads;              /* as configured; 0 for the reactor's own thread alone */
-};
-
-/* Writes at most `views_max` of the engines; returns how many there are. Thread: any. */
-PL_API size_t pl_server_engines(struct pl_server *server, struct pl_engine_view *views,
-                                size_t views_max);
-
 struct pl_thread_view {
     char engine[PL_NAME_BYTES_MAX];
     char name[16]; /* as the kernel shows it */

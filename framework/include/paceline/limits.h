@@ -114,6 +114,18 @@
 /* An application's own settings: a struct of this size at most. */
 #define PL_APP_SETTINGS_BYTES_MAX 1024
 
+/* The server for those who look after the process: clients of its socket and its page at once, a
+ * few people and a few programs; the memory of what they read; addresses. */
+#define PL_ADMIN_CONNS_MAX   64
+#define PL_ADMIN_BUFFERS_MIB 16
+#define PL_ADMIN_LISTEN_MAX  16
+
+/* A command of the control socket, its reply, and the rows of a table in it: a swap with all keys
+ * of `dispatch` fits the one, the rows of a large server the other. */
+#define PL_CONTROL_LINE_BYTES_MAX  4096
+#define PL_CONTROL_REPLY_BYTES_MAX (256 * 1024)
+#define PL_CONTROL_ROWS_MAX        256
+
 /* Upstreams of one process, servers behind one, addresses of one name: lists that are walked under
  * a lock. */
 #define PL_UPSTREAMS_MAX          64
@@ -126,6 +138,7 @@ _Static_assert(PL_BUFFER_BYTES_MIN << (2 * (PL_BUFFER_CLASSES - 1)) == PL_BUFFER
 _Static_assert(PL_BUFFER_BYTES_MAX >= PL_DATAGRAM_BYTES_MAX, "a datagram fits a block");
 _Static_assert(PL_LOG_FILE_RING_BYTES / 8 >= PL_LOG_FILE_LINE_BYTES,
                "the longest line fits an empty ring, and more than one");
+_Static_assert(PL_CONTROL_LINE_BYTES_MAX < PL_BUFFER_BYTES, "a command fits a block");
 _Static_assert(PL_TURN_OUTPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn's output fills a block");
 
 #endif

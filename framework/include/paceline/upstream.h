@@ -29,9 +29,6 @@ struct pl_upstream;
  * any, from a pl_app's start() on. */
 PL_API struct pl_upstream *pl_server_upstream(struct pl_server *server, const char *name);
 
-/* The upstream that stands at `index` in the configuration; NULL behind the last one. As above. */
-PL_API struct pl_upstream *pl_server_upstream_at(struct pl_server *server, size_t index);
-
 /* How an exchange ended. */
 enum pl_upstream_outcome {
     PL_UPSTREAM_REPLIED,
