@@ -157,25 +157,29 @@ with urllib.request.urlopen(url, timeout=20) as stream:
 PYTHON
 }
 
-watchers=()
-fill_watchers() {
-    for _ in $(seq 16); do
-        curl -sN --max-time 60 "$admin/events" >/dev/null &
-        watchers+=($!)
-    done
-    wait_for answers 503 'too many watch already' "$admin/events" --max-time 1
-}
-
-let_watchers_go() {
-    kill "${watchers[@]}"
-    wait "${watchers[@]}" 2>/dev/null
-    wait_for events_are_right 2
+# Each watcher has had an event before the next one comes.
+too_many_watch() {
+    python3 - "$admin/events" <<'PYTHON'
+import sys, urllib.error, urllib.request
+watchers = []
+for number in range(16):
+    watchers.append(urllib.request.urlopen(sys.argv[1], timeout=20))
+    assert watchers[-1].readline() == b"retry: 1000\n", number
+try:
+    urllib.request.urlopen(sys.argv[1], timeout=20)
+except urllib.error.HTTPError as error:
+    assert error.code == 503 and b"too many watch already" in error.read(), error
+else:
+    raise AssertionError("the seventeenth is let in")
+for watcher in watchers:
+    watcher.close()
+PYTHON
 }
 
 expect 'events tell of the threads' events_are_right 3
 expect 'HEAD of the events has no end to wait for' answers 200 'text/event-stream' -I "$admin/events"
-expect 'the seventeenth watcher is refused' fill_watchers
-expect 'when they have gone another may watch' let_watchers_go
+expect 'the seventeenth watcher is refused' too_many_watch
+expect 'when they have gone another may watch' wait_for events_are_right 2
 
 # ---- who may swap -------------------------------------------------------------------------------------
 
