@@ -73,7 +73,7 @@ static inline struct pl_conn *pl_conn_of(struct pl_slot *slot)
 /* What others may know of it. */
 static inline struct pl_ledger *pl_conn_ledger(const struct pl_conn *conn)
 {
-    return pl_slot_table_ledger(&pl_engine_face_of(conn->slot.engine)->table, &conn->slot);
+    return pl_slot_table_ledger(pl_engine_face_of(conn->slot.engine)->table, &conn->slot);
 }
 
 extern const struct pl_slot_kind pl_conn_kind;

@@ -208,12 +208,14 @@ int pl_server_connections(struct pl_server *server, enum pl_conn_order order,
         if (top.heap == NULL)
             return -ENOMEM;
     }
-    for (size_t i = 0; i < server->engines_count; i++)
-        look_at_table(&server->engines[i].face.table, &top);
+    /* Services stay as long as nothing is changed. */
+    pthread_mutex_lock(&server->control_lock);
+    look_at_table(&server->table, &top);
     sort(&top);
     now_ms = pl_clock_ms();
     for (size_t i = 0; i < top.count; i++)
         fill_view(&top.heap[i], now_ms, &views[i]);
+    pthread_mutex_unlock(&server->control_lock);
     pl_free(top.heap);
     return (int)top.open;
 }

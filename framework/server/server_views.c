@@ -11,12 +11,14 @@ bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_eng
 
     if (index >= server->engines_count)
         return false;
+    pthread_mutex_lock(&server->control_lock);
     settings = &server->engines[index].settings;
     memset(ret_view, 0, sizeof(*ret_view));
     snprintf(ret_view->name, sizeof(ret_view->name), "%s", settings->name);
     ret_view->model = settings->model->name;
     ret_view->arming = settings->arming->name;
     ret_view->threads = settings->model_settings.threads;
+    pthread_mutex_unlock(&server->control_lock);
     return true;
 }
 
@@ -26,6 +28,7 @@ bool pl_server_view_service(struct pl_server *server, size_t index,
     if (index >= server->services_count)
         return false;
     memset(ret_view, 0, sizeof(*ret_view));
+    pthread_mutex_lock(&server->control_lock);
     snprintf(ret_view->name, sizeof(ret_view->name), "%s", server->services[index].name);
     ret_view->protocol = server->services[index].protocol->name;
     for (size_t i = 0; i < server->listeners_count; i++)
@@ -33,5 +36,6 @@ bool pl_server_view_service(struct pl_server *server, size_t index,
             ret_view->listen_count < PL_LISTENERS_MAX)
             snprintf(ret_view->listen[ret_view->listen_count++], PL_ADDRESS_TEXT_BYTES, "%s",
                      server->listeners[i].text);
+    pthread_mutex_unlock(&server->control_lock);
     return true;
 }

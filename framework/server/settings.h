@@ -136,6 +136,9 @@ bool pl_settings_have_admin(const struct pl_settings *settings);
 uint32_t pl_settings_admin_descriptors(const struct pl_settings *settings);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
+PL_MUST_CHECK int pl_settings_check_dispatch(const struct pl_dispatch_settings *dispatch,
+                                             const char *where, const char *source,
+                                             struct pl_error *error);
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,
                                     const struct pl_settings_schema *schema, const char *source,
                                     struct pl_error *error);

@@ -89,6 +89,9 @@
 #define PL_YAML_NODES_MAX 20000
 #define PL_YAML_DEPTH_MAX 32
 
+/* The name of a service or an engine where it is copied; longer ones are cut. */
+#define PL_NAME_BYTES_MAX 64
+
 /* Services, listeners and routes of one process. */
 #define PL_SERVICES_MAX  64
 #define PL_LISTENERS_MAX 32
