@@ -2,7 +2,7 @@
 /*
  * What an event says. Roles change far faster than anybody can be told, so they are sampled, and an
  * event brings the samples since the last one: a string of letters for each thread, L leader or
- * waiting for events, P processing, F follower or idle, '-' not there.
+ * waiting for events, P processing, F follower or idle, '-' not there yet.
  */
 #include "admin_internal.h"
 
@@ -215,20 +215,23 @@ static void put_lane(struct pl_json *json, struct admin_lane *lane,
 static void put_lanes(struct pl_json *json, struct admin_sight *sight, size_t engines_count)
 {
     size_t whole_size = json->size;
+    bool is_first = true;
 
     pl_json_put(json, ",\"lanes\":[");
     json->size -= EVENT_TAIL_BYTES;
     for (uint32_t i = 0; i < sight->lanes_count; i++) {
         size_t used = json->used;
 
-        pad_lane(&sight->lanes[i], sight->samples_count);
-        pl_json_put(json, "%s", i == 0 ? "" : ",");
+        if (!sight->lanes[i].is_seen) /* it left since the last event */
+            continue;
+        pl_json_put(json, "%s", is_first ? "" : ",");
         put_lane(json, &sight->lanes[i], sight->engines, engines_count);
         if (json->is_full) {
             json->is_full = false;
             json->used = used;
             break;
         }
+        is_first = false;
     }
     json->size = whole_size;
     pl_json_put(json, "]}");
