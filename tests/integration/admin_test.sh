@@ -303,6 +303,32 @@ expect 'a server on a unix socket starts' start_server unix "$work" --set "servi
     --set "admin.listen=['unix:$scratch/admin.sock']"
 expect 'the log has the token' wait_for grep -qE 'the token of the page is [0-9a-f]{32}$' "$scratch/unix.log"
 token=$(sed -n 's/.*the token of the page is //p' "$scratch/unix.log")
+# How often the admin service's thread has slept: the only one of that name here.
+sleeps() {
+    local task
+    for task in /proc/"$server_pid"/task/*; do
+        [ "$(cat "$task/comm")" != io-0 ] || awk '/^voluntary_ctxt/ { print $2 }' "$task/status"
+    done
+}
+
+# While there is a timer it wakes thirty times between the two looks.
+is_quiet() {
+    local before after
+    before=$(sleeps)
+    sleep 0.3
+    after=$(sleeps)
+    echo "$before $after"
+    [ -n "$before" ] && [ "$before" = "$after" ]
+}
+
+watch_once() {
+    { curl -sN --max-time 20 --unix-socket "$scratch/admin.sock" http://localhost/events || true; } |
+        head -n 1 | grep retry
+}
+
+expect 'nobody watches: its thread sleeps' wait_for is_quiet
+expect 'somebody watches' watch_once
+expect 'somebody has watched: it sleeps again' wait_for is_quiet
 expect 'a swap over the socket' answers 200 '"to":"reactor"' --unix-socket "$scratch/admin.sock" \
     -H "Authorization: Bearer $token" -d 'target=default&model=reactor' http://localhost/swap
 expect 'not without the token' answers 401 'needs the token' --unix-socket "$scratch/admin.sock" \
