@@ -43,15 +43,6 @@ static int start_app(struct pl_server *serving, void *context)
     return admin->http == NULL ? 0 : pl_admin_http_start(admin->http, serving);
 }
 
-static void stop_app(struct pl_server *serving, void *context)
-{
-    struct pl_admin *admin = context;
-
-    (void)serving;
-    if (admin->http != NULL)
-        pl_admin_http_stop(admin->http);
-}
-
 static int bind_handlers(struct pl_admin *admin, struct pl_error *error)
 {
     const struct pl_settings *settings = &admin->watched->settings;
@@ -70,7 +61,7 @@ static int bind_handlers(struct pl_admin *admin, struct pl_error *error)
         admin->bindings[count++] = pl_admin_http_binding(admin->http);
     }
     admin->app = PL_APP(.name = "admin", .bindings = admin->bindings, .bindings_count = count,
-                        .context = admin, .start = start_app, .stop = stop_app);
+                        .context = admin, .start = start_app);
     return 0;
 }
 
@@ -196,9 +187,12 @@ int pl_admin_start(struct pl_admin *admin, struct pl_error *error)
 
 void pl_admin_stop(struct pl_admin *admin)
 {
+    if (admin == NULL)
+        return;
+    if (admin->http != NULL)
+        pl_admin_http_stop(admin->http);
     /* Its handlers wait for nobody, so no thread is left behind. */
-    if (admin != NULL)
-        (void)pl_server_stop(admin->serving, LAST_REPLY_MS);
+    (void)pl_server_stop(admin->serving, LAST_REPLY_MS);
 }
 
 void pl_admin_close(struct pl_admin *admin)

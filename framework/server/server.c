@@ -207,6 +207,7 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
         if (err < 0)
             goto stop_app;
     }
+    atomic_store(&server->is_serving, true);
     if (server->is_inner)
         log_listeners(server, "");
     else
@@ -268,6 +269,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 
     if (!server->is_started)
         return 0;
+    atomic_store(&server->is_serving, false);
     atomic_store(&server->drain_end_ms, deadline_ms);
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);

@@ -64,7 +64,8 @@ struct pl_server {
 
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
-    bool is_stopping; /* guarded by control_lock */
+    _Atomic bool is_serving; /* started, and no drain has begun */
+    bool is_stopping;        /* guarded by control_lock */
     _Atomic bool is_hurried;
     _Atomic int64_t drain_end_ms; /* of the clock: when the drain under way ends; 0: none is */
 };

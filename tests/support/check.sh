@@ -258,7 +258,7 @@ check() {
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
             'planted faults' 50 'the tour' 40 'load and peers' 60 'proxies in front' 10 \
             'paceline-bench' 65 \
-            'the page in a browser' 15 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
+            'the pages in a browser' 30 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
     step packages install_missing "${build_packages[@]}" "${show_packages[@]}" \
@@ -271,6 +271,7 @@ check() {
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
         access_log_test.sh control_test.sh
+        access_log_test.sh admin_test.sh
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
@@ -316,7 +317,7 @@ check_rest() {
     suite 'load and peers' scripts load_test.sh peers_test.sh
     suite 'proxies in front' scripts fronts_test.sh
     suite 'paceline-bench' scripts bench_test.sh claims_test.sh
-    suite 'the page in a browser' scripts page_test.sh
+    suite 'the pages in a browser' scripts page_test.sh admin_page_test.py
     suite 'clients of others' scripts clients_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
     suite 'fuzzing' test_fuzz_short

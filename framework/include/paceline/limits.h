@@ -97,6 +97,20 @@
 #define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
 
+/* The admin service. Watchers of its page's events: each costs an encoding five times a second. */
+#define PL_ADMIN_WATCHERS_MAX 16
+/* How often the roles of threads are looked at while somebody watches, and how often an event says
+ * what was seen: fine enough for the eye, and a fifth of a second is what it takes for now. */
+#define PL_ADMIN_SAMPLE_MS 10
+#define PL_ADMIN_EVENT_MS  200
+/* Threads an event shows; the others are counted. More lanes fit no screen, and an event with so
+ * many is still far below the 16 KiB that one may have. */
+#define PL_ADMIN_LANES_MAX 64
+/* Engines an event names: one for each service at most. */
+#define PL_ADMIN_ENGINES_MAX PL_SERVICES_MAX
+/* The text of /metrics: every upstream with its histogram takes 8 KiB. */
+#define PL_ADMIN_METRICS_BYTES_MAX (640 * 1024)
+
 /* After a connection that could not be made, none is made ahead of calls for this long. */
 #define PL_UPSTREAM_WARM_RETRY_MS 1000
 
