@@ -89,6 +89,11 @@
 #define PL_YAML_NODES_MAX 20000
 #define PL_YAML_DEPTH_MAX 32
 
+/* Files that one configuration includes, in all, and how deep they include one another: a glob in
+ * the wrong folder should not read a disk. */
+#define PL_INCLUDE_FILES_MAX 64
+#define PL_INCLUDE_DEPTH_MAX 8
+
 /* Services, listeners and routes of one process. */
 #define PL_SERVICES_MAX  64
 #define PL_LISTENERS_MAX 32
