@@ -15,7 +15,8 @@ struct pl_stats_block {
     _Atomic uint64_t counters[PL_STATS_COUNT];
     _Atomic uint64_t histograms[PL_HISTOGRAMS_COUNT][PL_HISTOGRAM_BUCKETS];
     _Atomic uint64_t sums[PL_HISTOGRAMS_COUNT];
-    _Atomic uint32_t role; /* enum pl_role */
+    _Atomic uint32_t role;         /* enum pl_role; PL_ROLES_COUNT: no thread has the block */
+    _Atomic int64_t role_since_ns; /* of pl_clock_ns(); about: the thread's last look at it */
 };
 
 static inline void pl_stats_add(struct pl_stats_block *block, enum pl_stat stat, uint64_t amount)

@@ -35,10 +35,9 @@ int pl_timelines_add(struct pl_timelines *timelines, const char *name, uint32_t 
     *ret_timeline = NULL;
     if (entries == 0)
         return 0;
-    while (*at != NULL && strcmp((*at)->name, name) != 0)
+    while (*at != NULL)
         at = &(*at)->next;
-    if (*at == NULL)
-        *at = new_timeline(name, entries);
+    *at = new_timeline(name, entries);
     *ret_timeline = *at;
     return *at == NULL ? -ENOMEM : 0;
 }

@@ -43,10 +43,10 @@ struct pl_timelines {
 };
 
 /*
- * Finds or adds the ring of the thread `name`, with room for `entries` changes. 0 entries: none,
- * *ret_timeline is NULL, and nothing is allocated. A ring that is found goes on where it was.
+ * Adds a ring for the thread `name`, with room for `entries` changes. 0 entries: none,
+ * *ret_timeline is NULL, and nothing is allocated.
  *
- * Owner:  the list, until pl_timelines_free(). Thread: setup.
+ * Owner:  the list, until pl_timelines_free(). Thread: control.
  * Errors: -ENOMEM.
  */
 PL_MUST_CHECK int pl_timelines_add(struct pl_timelines *timelines, const char *name,

@@ -72,7 +72,7 @@ static enum pl_next wait_for_descriptors(struct pl_acceptor *acceptor)
         turn_away(acceptor);
     acceptor->is_exhausted = true;
     acceptor->slot.waits = PL_COMPLETION;
-    if (ops_of(acceptor)->arm_timer(acceptor->slot.engine, &acceptor->slot, due_ms) == 0)
+    if (ops_of(acceptor)->arm_timer(&acceptor->slot, due_ms) == 0)
         return PL_WAIT;
     /* Not even that: who stands in the backlog makes no second event, so it is tried again. */
     acceptor->slot.next = PL_RUN_ACCEPT;
@@ -143,16 +143,30 @@ static void close_acceptor(struct pl_slot *slot)
 
     pl_close_fd(&acceptor->reserve_fd);
     pl_claim_close(&slot->claim);
-    ops_of(acceptor)->release(slot->engine, slot);
+    ops_of(acceptor)->release(slot);
 }
 
-static const struct pl_slot_kind acceptor_kind = {
-    .name = "acceptor", .brings_work = true, .wake = wake, .run = run, .close = close_acceptor
-};
-
-int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd)
+static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
 {
-    acceptor->slot.kind = &acceptor_kind;
+    const struct pl_acceptor *acceptor = (const struct pl_acceptor *)(const void *)slot;
+
+    *number = acceptor->number;
+    return atomic_load(&acceptor->service->engine);
+}
+
+const struct pl_slot_kind pl_acceptor_kind = { .name = "acceptor",
+                                               .brings_work = true,
+                                               .wake = wake,
+                                               .run = run,
+                                               .close = close_acceptor,
+                                               .home = home };
+
+int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd,
+                     uint32_t number)
+{
+    acceptor->slot.kind = &pl_acceptor_kind;
+    acceptor->is_alone = number == PL_LISTENER_ALONE;
+    acceptor->number = acceptor->is_alone ? 0 : number;
     acceptor->slot.handle.fd = fd;
     acceptor->slot.next = PL_RUN_ACCEPT;
     acceptor->service = service;

@@ -16,11 +16,14 @@ struct pl_acceptor {
     bool is_exhausted;          /* the last turn found no descriptor */
     bool is_closing;
     bool may_receive; /* the thread that runs this turn also receives */
-    bool is_shared;   /* the only listener of its address in an engine with several handle sets */
+    uint32_t number;  /* among the sockets of its address */
+    bool is_alone;    /* the only one there can be: its connections are dealt out */
 };
 
+extern const struct pl_slot_kind pl_acceptor_kind;
+
 /* Makes an acceptor of a held slot; takes over the listening descriptor. Errors: -EMFILE. */
-PL_MUST_CHECK int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service,
-                                   int fd);
+PL_MUST_CHECK int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd,
+                                   uint32_t number);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The claim word: one 64-bit atomic decides which thread holds a slot.
  *
- *     63            32 31     20 19    16 15       8 7        0
- *     [  generation   |   0     | state  |  waits   | pending  ]
+ *     63            32 31   21 20       19    16 15       8 7        0
+ *     [  generation   |   0  | recalled | state  |  waits   | pending  ]
  *
  *                     pl_claim_open
  *     CLOSED ───────────────────────────────▶ HELD ──pl_claim_release──▶ WAITING
@@ -13,6 +13,10 @@
  * Every source of work (an event, a timer, a post, a shutdown) goes through pl_claim_try(). Who
  * wins owns the slot; who comes while it is held leaves a pending bit, which the release meets.
  * pl_claim_release() publishes all the holder wrote (release); pl_claim_try() sees it (acquire).
+ *
+ * A recall is for who would move a slot to another handle set, and has nothing to tell it: one that
+ * waits is held by the caller, with all that is pending; the holder of a held one is told by its
+ * release to look where it belongs before it lets go.
  */
 #ifndef PL_CONN_CLAIM_H
 #define PL_CONN_CLAIM_H
@@ -38,8 +42,13 @@ static inline uint32_t pl_claim_generation(uint64_t word)
 enum pl_claim pl_claim_try(_Atomic uint64_t *word, uint32_t generation, uint32_t why,
                            uint32_t *ret_reasons);
 
+/* Takes a slot, whoever is its guest, back from what it waits for: won, what was pending still is,
+ * and a release for the same reasons lets it go again. Noted: pl_claim_release() will say so.
+ * Thread: any. */
+enum pl_claim pl_claim_recall(_Atomic uint64_t *word);
+
 /* Lets go, to wait for `waits`. False: something among them came meanwhile; the caller still holds
- * the slot and finds it in *ret_reasons. Thread: the holder. */
+ * the slot and finds it in *ret_reasons, 0 when it was recalled. Thread: the holder. */
 bool pl_claim_release(_Atomic uint64_t *word, uint32_t waits, uint32_t *ret_reasons);
 
 /* Takes those of `mask` that are pending; the slot stays held. For a holder that goes on without

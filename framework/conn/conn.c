@@ -105,7 +105,7 @@ void pl_conn_close(struct pl_slot *slot)
     pl_buffer_give(&slot->thread->cache, conn->input);
     conn->output.cache = &slot->thread->cache;
     pl_output_drop(&conn->output);
-    pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
+    pl_engine_face_of(slot->engine)->ops->release(slot);
 }
 
 static void close_accepted(struct pl_slot *slot)
@@ -114,11 +114,18 @@ static void close_accepted(struct pl_slot *slot)
     pl_conn_close(slot);
 }
 
+static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
+{
+    (void)number;
+    return atomic_load(&((const struct pl_conn *)(const void *)slot)->service->engine);
+}
+
 const struct pl_slot_kind pl_conn_kind = { .name = "conn",
                                            .brings_work = true,
                                            .wake = pl_conn_wake,
                                            .run = pl_conn_run,
-                                           .close = close_accepted };
+                                           .close = close_accepted,
+                                           .home = home };
 
 void pl_conn_start_window(struct pl_conn *conn, int64_t now_ms)
 {
@@ -155,7 +162,7 @@ size_t pl_conn_peer(const struct pl_conn *conn, char *text)
 {
     struct pl_engine_face *face = pl_engine_face_of(conn->slot.engine);
 
-    return pl_peer_format(pl_slot_table_peer(&face->table, &conn->slot), text);
+    return pl_peer_format(pl_slot_table_peer(face->table, &conn->slot), text);
 }
 
 void *pl_conn_service_data(const struct pl_conn *conn)

@@ -20,7 +20,7 @@ static pthread_mutex_t *lock_of(struct pl_slot_table *table, const struct pl_slo
 
 static struct pl_slot_table *table_of(struct pl_conn *conn)
 {
-    return &pl_engine_face_of(conn->slot.engine)->table;
+    return pl_engine_face_of(conn->slot.engine)->table;
 }
 
 struct pl_conn_token pl_conn_open_door(struct pl_conn *conn)

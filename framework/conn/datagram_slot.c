@@ -162,17 +162,31 @@ static void close_datagrams(struct pl_slot *slot)
         pl_buffer_give(&slot->thread->cache, datagrams->batch->items[i].input);
     pl_free(datagrams->batch);
     pl_claim_close(&slot->claim);
-    pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
+    pl_engine_face_of(slot->engine)->ops->release(slot);
 }
 
-static const struct pl_slot_kind datagram_kind = {
-    .name = "datagram", .brings_work = true, .wake = wake, .run = run, .close = close_datagrams
-};
-
-int pl_datagram_slot_open(struct pl_datagram_slot *datagrams, struct pl_service *service, int fd)
+static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
 {
-    datagrams->slot.kind = &datagram_kind;
+    const struct pl_datagram_slot *datagrams = (const struct pl_datagram_slot *)(const void *)slot;
+
+    *number = datagrams->number;
+    return atomic_load(&datagrams->service->engine);
+}
+
+const struct pl_slot_kind pl_datagram_kind = { .name = "datagram",
+                                               .brings_work = true,
+                                               .wake = wake,
+                                               .run = run,
+                                               .close = close_datagrams,
+                                               .home = home };
+
+int pl_datagram_slot_open(struct pl_datagram_slot *datagrams, struct pl_service *service, int fd,
+                          uint32_t number)
+{
+    datagrams->slot.kind = &pl_datagram_kind;
+    datagrams->number = number == PL_LISTENER_ALONE ? 0 : number;
     datagrams->slot.arming = &pl_arming_oneshot;
+    datagrams->slot.has_own_arming = true;
     datagrams->slot.handle.fd = fd;
     datagrams->slot.next = PL_RUN_RECEIVE;
     datagrams->service = service;

@@ -12,10 +12,13 @@ struct pl_datagram_slot {
     struct pl_slot slot;
     struct pl_service *service;      /* borrowed */
     struct pl_datagram_batch *batch; /* owned */
+    uint32_t number;                 /* among the sockets of its address */
 };
+
+extern const struct pl_slot_kind pl_datagram_kind;
 
 /* Makes a datagram socket of a held slot; takes over the descriptor. Errors: -ENOMEM. */
 PL_MUST_CHECK int pl_datagram_slot_open(struct pl_datagram_slot *datagrams,
-                                        struct pl_service *service, int fd);
+                                        struct pl_service *service, int fd, uint32_t number);
 
 #endif

@@ -11,9 +11,9 @@ struct pl_acceptor;
 
 struct pl_engine_ops {
     /* any: takes over a held slot that has something to do */
-    void (*ready)(struct pl_engine *engine, struct pl_slot *slot);
+    void (*ready)(struct pl_slot *slot);
     /* holder: the slot's generation has ended; closes its descriptor and gives the slot back */
-    void (*release)(struct pl_engine *engine, struct pl_slot *slot);
+    void (*release)(struct pl_slot *slot);
     /* any: takes the place of one connection among limits.connections, for adopt or to be given
      * back; false: there is none */
     bool (*take_place)(struct pl_engine *engine);
@@ -24,26 +24,26 @@ struct pl_engine_ops {
      * the model, or closes it */
     void (*adopt)(struct pl_engine *engine, struct pl_acceptor *acceptor, int fd);
     /* holder: takes the descriptor out of the handle set without closing it */
-    void (*forget)(struct pl_engine *engine, struct pl_slot *slot);
+    void (*forget)(struct pl_slot *slot);
     /* any: a free slot, held by the caller, for a guest that is no accepted connection, to be armed
      * in handle set number `shard`; NULL: none */
     struct pl_slot *(*take)(struct pl_engine *engine, uint32_t shard);
     /* holder outside a turn: arms for slot->waits and lets go; false: something came meanwhile, the
      * caller holds it still and finds that in *ret_reasons */
-    bool (*let_go)(struct pl_engine *engine, struct pl_slot *slot, uint32_t *ret_reasons);
+    bool (*let_go)(struct pl_slot *slot, uint32_t *ret_reasons);
     /* its own thread, one of the model's: it will be away for a while, so somebody else should wait
      * for events and take what stands in the ready ring */
     void (*away)(struct pl_engine *engine, struct pl_thread *thread);
     /* holder: a precise deadline, replacing the one before; PL_TIMER_NEVER: none. -ENOMEM */
-    int (*arm_timer)(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms);
+    int (*arm_timer)(struct pl_slot *slot, int64_t due_ms);
 };
 
 /* The part of an engine that slots see; it stands at the engine's beginning. */
 struct pl_engine_face {
     const struct pl_engine_ops *ops;
-    struct pl_slot_table table;
-    uint32_t shards_count;    /* handle sets */
-    _Atomic bool is_draining; /* nothing should begin that would not end by itself */
+    struct pl_slot_table *table; /* borrowed from the server */
+    uint32_t number;             /* among the server's engines */
+    _Atomic bool is_draining;    /* nothing should begin that would not end by itself */
 };
 
 static inline struct pl_engine_face *pl_engine_face_of(struct pl_engine *engine)
@@ -63,7 +63,7 @@ static inline enum pl_claim pl_slot_claim(struct pl_slot *slot, uint64_t token, 
 static inline void pl_slot_wake(struct pl_slot *slot, uint32_t reasons)
 {
     slot->next = (uint8_t)slot->kind->wake(slot, reasons);
-    pl_engine_face_of(slot->engine)->ops->ready(slot->engine, slot);
+    pl_engine_face_of(slot->engine)->ops->ready(slot);
 }
 
 #endif

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all connections of one service share; read by any thread, written before any starts. */
+/* What all connections of one service share; read by any thread, written before any starts but for
+ * the engine. */
 #ifndef PL_CONN_SERVICE_H
 #define PL_CONN_SERVICE_H
 
 #include <paceline/limits.h>
 #include <paceline/protocol.h>
 
+#include <stdatomic.h>
+
+struct pl_engine;
+
+/* The number of a listening socket whose address can have only one. */
+#define PL_LISTENER_ALONE UINT32_MAX
+
 struct pl_service {
     const char *name; /* borrowed from the settings */
+    /* Where its listeners and connections belong; NULL: where they are. Written by the swap before
+     * the table's placement, read by whoever brings one home. */
+    _Atomic(struct pl_engine *) engine;
     const struct pl_protocol *protocol;
     void *data; /* owned by the protocol */
 

@@ -59,6 +59,10 @@ struct pl_slot_kind {
     /* Its next turn is short and waits for nobody: the thread that found it runs it at once, in
      * every model, so that it needs none of those that may all be blocked. NULL: no turn is. */
     bool (*is_brief)(const struct pl_slot *slot);
+    /* The engine it belongs to, NULL: the one it is in; and its number when an engine deals its
+     * slots out to several handle sets, the slot's own index if that is left as it is. NULL: both
+     * so. */
+    struct pl_engine *(*home)(const struct pl_slot *slot, uint32_t *number);
 };
 
 struct pl_slot {
@@ -69,24 +73,26 @@ struct pl_slot {
     _Atomic int64_t due_ms;
     /* Never changes, so that whoever comes too late may read it. */
     uint32_t index;
-    /* Written when the slot is taken, then read by any thread: the engine's handle set it is armed
-     * in. */
-    uint16_t shard;
 
-    /* Written when it is opened, then read by any thread that has won the claim. */
+    /* Holder only. Where it is armed, and the table's placement that this follows. */
+    uint16_t shard; /* number of the engine's handle set */
+    uint16_t placement;
     struct pl_engine *engine; /* borrowed */
-    const struct pl_slot_kind *kind;
     const struct pl_arming *arming;
 
+    /* Written when it is opened, then read by whoever holds it. */
+    const struct pl_slot_kind *kind;
+
     /* Holder only. */
-    uint8_t next;          /* enum pl_next: where the next turn begins */
-    uint8_t waits;         /* what the settle waits for */
-    uint8_t queued;        /* stands in the ready ring or an inbox */
-    bool is_unwatched : 1; /* has no descriptor to arm */
-    bool is_lent : 1;      /* held by a thread of the application, out of the handle set */
-    bool is_cut : 1;       /* has had its share and has not waited since: others go first */
-    bool was_queued : 1;   /* to a worker, since it waited last */
-    uint32_t queued_us;    /* when it entered the ring: the clock's low bits; 0: it did not */
+    uint8_t next;            /* enum pl_next: where the next turn begins */
+    uint8_t waits;           /* what the settle waits for */
+    uint8_t queued;          /* stands in the ready ring or an inbox */
+    bool is_unwatched : 1;   /* has no descriptor to arm */
+    bool is_lent : 1;        /* held by a thread of the application, out of the handle set */
+    bool is_cut : 1;         /* has had its share and has not waited since: others go first */
+    bool was_queued : 1;     /* to a worker, since it waited last */
+    bool has_own_arming : 1; /* its kind's, not the engine's */
+    uint32_t queued_us;      /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;   /* borrowed: who runs it now */
     struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */

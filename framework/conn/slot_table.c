@@ -56,7 +56,7 @@ static struct pl_slot *take_unused_locked(struct pl_slot_table *table)
         return NULL;
     slot = (struct pl_slot *)(void *)(table->memory + (size_t)index * PL_SLOT_BYTES);
     slot->index = index;
-    atomic_store_explicit(&table->used_max, index + 1, memory_order_release);
+    atomic_store(&table->used_max, index + 1); /* before the placement is looked at; see claim.c */
     return slot;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of slots: token → slot. Its memory is reserved once, touched as it fills, and not
- * unmapped before every thread has gone, so that a late event or post may always look.
+ * The table of slots: token → slot. All engines of a server share it, so that a slot can go from
+ * one to another and its token stays good. Its memory is reserved once, touched as it fills, and
+ * not unmapped before every thread has gone, so that a late event or post may always look.
  */
 #ifndef PL_CONN_SLOT_TABLE_H
 #define PL_CONN_SLOT_TABLE_H
@@ -25,6 +26,11 @@ struct pl_slot_table {
     _Atomic uint32_t used_max; /* slots that were ever used */
 
     _Atomic uint64_t posts_stale; /* items refused because their connection had gone */
+
+    /* Counts the changes of where slots belong; goes round. Whoever holds a slot that follows an
+     * older one brings it home before it lets go of it or hands it on; see engine_home.c. Released
+     * by the swap after all that it says has changed, acquired by holders. */
+    _Atomic uint16_t placement;
 
     /* Guards the mailboxes of the connections whose index ends in this number; see
      * conn_mailbox.c. */

@@ -19,19 +19,25 @@
 #include <stdatomic.h>
 
 struct pl_job;
+struct pl_model;
+struct pl_thread_place;
 struct pl_thread_set;
 
 struct pl_thread {
-    char name[16];                /* as the kernel shows it */
-    struct pl_engine *engine;     /* borrowed */
-    struct pl_stats_block *stats; /* owned by the engine: outlives the thread */
-    struct pl_timeline *timeline; /* owned by the engine; NULL: its roles are not recorded */
+    char name[16];                 /* as the kernel shows it */
+    struct pl_engine *engine;      /* borrowed */
+    struct pl_model *model;        /* borrowed: whose thread it is; NULL: the engine's own */
+    struct pl_thread_place *place; /* owned by the engine; outlives the thread, as these two: */
+    struct pl_stats_block *stats;
+    struct pl_timeline *timeline; /* NULL: its roles are not recorded */
     struct pl_buffer_cache cache;
     struct pl_splice_pipe splice_pipe; /* opened by the first file that goes this way */
     struct pl_thread_set *set;         /* borrowed */
     uint32_t index;                    /* in its thread set */
     uint32_t shard;                    /* index of the engine's handle set that it waits in */
-    bool is_loop; /* it waits for events and runs handlers: while one blocks, all wait */
+    bool is_loop;          /* it waits for events and runs handlers: while one blocks, all wait */
+    int64_t turn_ns_max;   /* 0: no bound in time */
+    size_t turn_bytes_max; /* of input; 0: no bound */
 
     /* Its own thread only: the turn. */
     int64_t now_ns; /* its last look at the clock */
@@ -60,7 +66,9 @@ struct pl_thread {
     struct pl_thread *idle_next;
     bool is_idle; /* stands on the stack of followers; guarded by the set's lock */
     pthread_t id;
-    bool has_left; /* guarded by the set's lock */
+
+    /* Set before the last look at whether to stop, cleared after the wait; read by who stops it. */
+    _Atomic bool is_waiting;
 };
 
 /* Looks at the clock. Thread: its own. */
@@ -86,9 +94,14 @@ static inline int64_t pl_thread_now_ms(const struct pl_thread *thread)
 /* Thread: its own. */
 static inline void pl_thread_set_role(struct pl_thread *thread, enum pl_role role)
 {
+    struct pl_stats_block *stats = thread->stats;
+
     if (__builtin_expect(thread->timeline != NULL, 0))
         pl_timeline_record(thread->timeline, (uint32_t)role);
-    atomic_store_explicit(&thread->stats->role, (uint32_t)role, memory_order_relaxed);
+    if (atomic_load_explicit(&stats->role, memory_order_relaxed) == (uint32_t)role)
+        return;
+    atomic_store_explicit(&stats->role_since_ns, thread->now_ns, memory_order_relaxed);
+    atomic_store_explicit(&stats->role, (uint32_t)role, memory_order_relaxed);
 }
 
 #endif

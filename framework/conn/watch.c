@@ -27,9 +27,8 @@ static enum pl_next wait_for_due(struct pl_watch *watch)
     struct pl_engine *engine = watch->slot.engine;
 
     /* Without memory for the timer the source ends; its stop is then a no-op. */
-    return pl_engine_face_of(engine)->ops->arm_timer(engine, &watch->slot, watch->due_ms) < 0
-               ? PL_CLOSE
-               : PL_WAIT;
+    return pl_engine_face_of(engine)->ops->arm_timer(&watch->slot, watch->due_ms) < 0 ? PL_CLOSE
+                                                                                      : PL_WAIT;
 }
 
 static enum pl_next call_timer(struct pl_watch *watch)
@@ -83,8 +82,8 @@ static void close_watch(struct pl_slot *slot)
 
     pl_claim_close(&slot->claim);
     /* Closing is not enough: the application's own descriptor keeps the registration alive. */
-    ops->forget(slot->engine, slot);
-    ops->release(slot->engine, slot);
+    ops->forget(slot);
+    ops->release(slot);
 }
 
 static const struct pl_slot_kind watch_kind = {
@@ -95,6 +94,7 @@ int pl_watch_open(struct pl_watch *watch, const struct pl_watch_settings *settin
 {
     watch->slot.kind = &watch_kind;
     watch->slot.arming = &pl_arming_oneshot;
+    watch->slot.has_own_arming = true;
     watch->slot.next = PL_RUN_PROCESS;
     watch->settings = *settings;
     if (settings->on_timer != NULL)

@@ -39,37 +39,23 @@ static void *deputy_main(void *argument)
     return NULL;
 }
 
-int pl_deputy_init(struct pl_deputy *deputy, struct pl_engine *engine, uint32_t stats_block,
-                   pl_deputy_look *look, void *context)
+int pl_deputy_init(struct pl_deputy *deputy, struct pl_model *model, pl_deputy_look *look,
+                   void *context)
 {
     deputy->look = look;
     deputy->context = context;
-    return pl_thread_set_init(&deputy->set, engine, "deputy", 1, stats_block);
+    return pl_thread_set_init(&deputy->set, model, "deputy", 1, deputy_main);
 }
 
 void pl_deputy_deinit(struct pl_deputy *deputy)
 {
-    pl_thread_set_deinit(&deputy->set);
-}
-
-int pl_deputy_start(struct pl_deputy *deputy)
-{
-    return pl_thread_set_start(&deputy->set, deputy_main);
+    if (deputy->look != NULL)
+        pl_thread_set_deinit(&deputy->set);
+    deputy->look = NULL;
 }
 
 void pl_deputy_wake(struct pl_deputy *deputy)
 {
     if (atomic_exchange(&deputy->is_asleep, false))
         (void)sem_post(&deputy->set.threads->wake);
-}
-
-void pl_deputy_stop(struct pl_deputy *deputy)
-{
-    pl_thread_set_stop(&deputy->set);
-    pl_deputy_wake(deputy);
-}
-
-void pl_deputy_join(struct pl_deputy *deputy)
-{
-    (void)pl_thread_set_join(&deputy->set, INT64_MAX);
 }

@@ -16,21 +16,18 @@
 typedef bool pl_deputy_look(void *context);
 
 struct pl_deputy {
-    struct pl_thread_set set; /* one thread, or none that was started */
+    struct pl_thread_set set; /* one thread */
     pl_deputy_look *look;
     void *context;
     uint32_t seen; /* the look's own: what it saw the last time */
     _Atomic bool is_asleep;
 };
 
-/* Errors: -ENOMEM. Thread: control. */
-PL_MUST_CHECK int pl_deputy_init(struct pl_deputy *deputy, struct pl_engine *engine,
-                                 uint32_t stats_block, pl_deputy_look *look, void *context);
+/* A thread set of the model's. Errors: -ENOMEM. Thread: control. */
+PL_MUST_CHECK int pl_deputy_init(struct pl_deputy *deputy, struct pl_model *model,
+                                 pl_deputy_look *look, void *context);
+/* Fine on a zeroed one. */
 void pl_deputy_deinit(struct pl_deputy *deputy);
-PL_MUST_CHECK int pl_deputy_start(struct pl_deputy *deputy);
-void pl_deputy_stop(struct pl_deputy *deputy);
-/* It never blocks for long, so no deadline. Thread: control. */
-void pl_deputy_join(struct pl_deputy *deputy);
 
 void pl_deputy_wake(struct pl_deputy *deputy);
 

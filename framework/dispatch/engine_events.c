@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include "engine_timers.h"
+#include "thread_set.h"
 
 void pl_engine_found(struct pl_thread *thread, struct pl_slot *slot, uint32_t reasons,
                      struct pl_slot_queue *won)
@@ -17,7 +18,7 @@ void pl_engine_found(struct pl_thread *thread, struct pl_slot *slot, uint32_t re
 static void win(struct pl_engine *engine, struct pl_thread *thread, const struct pl_event *event,
                 struct pl_slot_queue *won)
 {
-    struct pl_slot *slot = pl_slot_table_at(&engine->face.table, (uint32_t)event->token);
+    struct pl_slot *slot = pl_slot_table_at(engine->face.table, (uint32_t)event->token);
     uint32_t reasons;
 
     if (slot == NULL)
@@ -35,15 +36,33 @@ static void win(struct pl_engine *engine, struct pl_thread *thread, const struct
     }
 }
 
+/* Waiting is said before the last look at whether to stop: who stops the thread sees that it waits,
+ * or this sees that it is to stop. */
+static size_t wait(struct pl_shard *shard, struct pl_thread *thread, struct pl_event *events,
+                   size_t events_max, int timeout_ms)
+{
+    size_t count;
+
+    if (timeout_ms == 0)
+        return pl_handle_set_wait(&shard->set, events, events_max, 0);
+    atomic_store(&thread->is_waiting, true);
+    if (pl_thread_set_is_stopping(thread->set))
+        timeout_ms = 0;
+    count = pl_handle_set_wait(&shard->set, events, events_max, timeout_ms);
+    atomic_store_explicit(&shard->is_asleep, false, memory_order_relaxed);
+    atomic_store_explicit(&thread->is_waiting, false, memory_order_release);
+    return count;
+}
+
 void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
                     int timeout_ms, struct pl_slot_queue *won)
 {
     struct pl_event events[PL_EVENTS_MAX];
-    struct pl_shard *shard = &engine->shards[thread->shard];
+    struct pl_shard *shard = engine->shards[thread->shard];
     size_t count;
 
     PL_COUNT(thread->stats, polls);
-    count = pl_handle_set_wait(&shard->set, events, events_max, timeout_ms);
+    count = wait(shard, thread, events, events_max, timeout_ms);
     pl_thread_tick(thread);
     PL_COUNT_BY(thread->stats, events, count);
     for (size_t i = 0; i < count; i++) {
@@ -52,4 +71,26 @@ void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t e
         else if (events[i].token != PL_TOKEN_WAKER && events[i].token != PL_TOKEN_STOP)
             win(engine, thread, &events[i], won);
     }
+}
+
+struct pl_slot *pl_engine_wait(struct pl_thread *thread, bool is_awaited, uint32_t *ret_left)
+{
+    struct pl_shard *shard = thread->engine->shards[thread->shard];
+    struct pl_slot_queue won = { .first = NULL };
+    struct pl_slot *first;
+    bool is_cut_waiting;
+
+    pl_thread_set_role(thread, PL_ROLE_LEADER);
+    /* Asleep is said before the last look: a poster sees it, or the look sees what it posted. */
+    atomic_store(&shard->is_asleep, true);
+    is_awaited |= pl_ready_ring_count(&shard->ring) > 0;
+    pl_engine_poll(thread->engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &won);
+    if (is_awaited)
+        atomic_store_explicit(&shard->is_asleep, false, memory_order_relaxed);
+    first = pl_slot_queue_take(&won);
+    pl_engine_append_all(thread, &shard->ring, &won, PL_READY_UNTIMED);
+    *ret_left = pl_ready_ring_waiting(&shard->ring);
+    is_cut_waiting = pl_ready_ring_count(&shard->ring) > *ret_left;
+    *ret_left += is_cut_waiting;
+    return first;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What slots ask of their engine, whatever model it has; see conn/engine_ops.h. */
+/* What slots ask of an engine, and the engine's own use of it; see engine_slots.c. */
 #ifndef PL_DISPATCH_ENGINE_SLOTS_H
 #define PL_DISPATCH_ENGINE_SLOTS_H
 
@@ -7,12 +7,14 @@
 
 extern const struct pl_engine_ops pl_engine_slot_ops;
 
-/* A free slot, held by the caller, to be armed in handle set number `shard`; NULL: none. Thread:
- * any. */
+/* A slot to be armed in handle set number `shard`, or one that stands for it; NULL: all are taken.
+ * Thread: any. */
 struct pl_slot *pl_engine_take_slot(struct pl_engine *engine, uint32_t shard);
-/* Gives back one that never had a guest. Thread: the holder. */
+/* One that got no guest. Thread: the one that took it. */
 void pl_engine_give_unused(struct pl_engine *engine, struct pl_slot *slot);
-/* Takes over a held slot that has something to do. Thread: any. */
-void pl_engine_ready(struct pl_engine *engine, struct pl_slot *slot);
+
+/* engine.c; thread: control */
+PL_MUST_CHECK int pl_engine_open_shards(struct pl_engine *engine, uint32_t count);
+void pl_engine_take_settings(struct pl_engine *engine, const struct pl_engine_settings *settings);
 
 #endif

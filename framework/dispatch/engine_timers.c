@@ -58,20 +58,28 @@ static void hasten_locked(struct pl_shard *shard, int64_t due_ms)
         set_timer_locked(shard, due_ms);
 }
 
-void pl_engine_watch_deadline(struct pl_engine *engine, struct pl_slot *slot)
+static int64_t look_ms(struct pl_engine *engine, const struct pl_slot *slot, int64_t now_ms)
 {
-    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
+    int64_t due_ms = atomic_load_explicit(&slot->due_ms, memory_order_relaxed);
+    int64_t later_ms = now_ms + atomic_load_explicit(&engine->shortest_ms, memory_order_relaxed);
+
+    return due_ms < later_ms ? due_ms : later_ms;
+}
+
+void pl_engine_watch_deadline(struct pl_slot *slot)
+{
+    struct pl_shard *shard = pl_engine_shard_of(slot);
 
     pthread_mutex_lock(&shard->timers_lock);
     (void)!pl_timers_arm(&shard->wheel.base, &slot->timer,
-                         pl_clock_ms() + shard->engine->shortest_ms);
+                         look_ms(slot->engine, slot, pl_clock_ms()));
     hasten_locked(shard, pl_timers_next_due(&shard->wheel.base));
     pthread_mutex_unlock(&shard->timers_lock);
 }
 
-int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *slot, int64_t due_ms)
+int pl_engine_arm_timer(struct pl_slot *slot, int64_t due_ms)
 {
-    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
+    struct pl_shard *shard = pl_engine_shard_of(slot);
     int err = 0;
 
     pthread_mutex_lock(&shard->timers_lock);
@@ -84,19 +92,34 @@ int pl_engine_arm_timer(struct pl_engine *engine, struct pl_slot *slot, int64_t 
     return err;
 }
 
-void pl_engine_cancel_timer(struct pl_engine *engine, struct pl_slot *slot)
+int64_t pl_engine_cancel_timer(struct pl_slot *slot)
 {
-    struct pl_shard *shard = pl_engine_shard_of(engine, slot);
+    struct pl_shard *shard = pl_engine_shard_of(slot);
     bool is_conn = slot->kind == &pl_conn_kind;
+    int64_t due_ms = PL_TIMER_NEVER;
 
     pthread_mutex_lock(&shard->timers_lock);
+    if (!is_conn && slot->timer.heap_index != 0)
+        due_ms = slot->timer.due_ms;
     pl_timers_cancel(is_conn ? &shard->wheel.base : &shard->heap.base, &slot->timer);
     pthread_mutex_unlock(&shard->timers_lock);
+    return due_ms;
+}
+
+void pl_engine_set_timer_again(struct pl_slot *slot, int64_t due_ms)
+{
+    uint32_t reasons;
+
+    if (slot->kind == &pl_conn_kind)
+        pl_engine_watch_deadline(slot);
+    /* Without memory for it the deadline passes now: its holder's release meets that. */
+    else if (due_ms != PL_TIMER_NEVER && pl_engine_arm_timer(slot, due_ms) < 0)
+        (void)pl_slot_claim(slot, slot->handle.token, PL_TIMEOUT, &reasons);
 }
 
 static size_t collect_locked(struct pl_shard *shard, int64_t now_ms, uint64_t *tokens)
 {
-    struct pl_slot_table *table = &shard->engine->face.table;
+    struct pl_slot_table *table = shard->engine->face.table;
     struct pl_timer *timer;
     size_t count = 0;
 
@@ -106,13 +129,14 @@ static size_t collect_locked(struct pl_shard *shard, int64_t now_ms, uint64_t *t
            (timer = pl_timers_take_expired(&shard->wheel.base, now_ms)) != NULL) {
         struct pl_slot *slot = pl_slot_table_at(table, (uint32_t)timer->token);
         int64_t due_ms = atomic_load_explicit(&slot->due_ms, memory_order_relaxed);
-        int64_t look_ms = now_ms + shard->engine->shortest_ms;
+        int64_t next_ms = look_ms(shard->engine, slot, now_ms);
 
-        if (due_ms <= now_ms)
+        if (due_ms <= now_ms) {
             tokens[count++] = timer->token;
-        else if (due_ms < look_ms)
-            look_ms = due_ms;
-        (void)!pl_timers_arm(&shard->wheel.base, timer, look_ms);
+            next_ms =
+                now_ms + atomic_load_explicit(&shard->engine->shortest_ms, memory_order_relaxed);
+        }
+        (void)!pl_timers_arm(&shard->wheel.base, timer, next_ms);
     }
     return count;
 }
@@ -133,7 +157,7 @@ void pl_shard_fire_timers(struct pl_shard *shard, struct pl_thread *thread,
     pthread_mutex_unlock(&shard->timers_lock);
 
     for (size_t i = 0; i < count; i++) {
-        struct pl_slot *slot = pl_slot_table_at(&shard->engine->face.table, (uint32_t)tokens[i]);
+        struct pl_slot *slot = pl_slot_table_at(shard->engine->face.table, (uint32_t)tokens[i]);
         uint32_t reasons;
 
         if (pl_slot_claim(slot, tokens[i], PL_TIMEOUT, &reasons) == PL_CLAIM_WON)

@@ -20,7 +20,7 @@
 static void *io_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     while (!pl_thread_set_is_stopping(&model->io)) {
         struct pl_slot *slot = pl_io_next(model, thread);
@@ -35,25 +35,21 @@ static void *io_thread(void *argument)
         else
             pl_settle(thread, slot, next);
     }
+    pl_io_leave(model, thread);
     return NULL;
 }
 
 static void *worker_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     while (!pl_thread_set_is_stopping(&model->workers)) {
         struct pl_slot *slot = pl_worker_next(model, thread);
-        enum pl_next next;
 
         if (slot == NULL)
             continue;
-        next = pl_turn_run(thread, slot, WORKER_STAGES);
-        if (next == PL_RUN_RECEIVE)
-            pl_io_hand_back(model, slot);
-        else
-            pl_settle(thread, slot, next);
+        pl_settle(thread, slot, pl_turn_run(thread, slot, WORKER_STAGES));
         pl_turn_end(thread);
     }
     return NULL;
@@ -63,12 +59,7 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
                       struct pl_model **ret_model)
 {
     return pl_io_model_open(&pl_half_sync_half_async_ops, engine, settings, IO_STAGES,
-                            WORKER_STAGES, ret_model);
-}
-
-static int start(struct pl_model *model)
-{
-    return pl_io_model_start(model, io_thread, worker_thread);
+                            WORKER_STAGES, io_thread, worker_thread, ret_model);
 }
 
 const struct pl_model_ops pl_half_sync_half_async_ops = {
@@ -78,10 +69,7 @@ const struct pl_model_ops pl_half_sync_half_async_ops = {
     .threads_min = 1,
     .has_pool = true,
     .open = open_model,
-    .start = start,
     .ready = pl_io_model_ready,
     .away = pl_io_model_away,
-    .stop = pl_io_model_stop,
-    .join = pl_io_model_join,
     .close = pl_io_model_close
 };

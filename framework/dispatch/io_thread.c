@@ -14,7 +14,7 @@ static void publish(struct pl_io_model *model, struct pl_thread *thread)
 {
     if (model->to_queue.first == NULL)
         return;
-    pl_ready_ring_append_all(&model->base.engine->ring, &model->to_queue, thread->now_ns);
+    pl_engine_append_all(thread, &model->base.engine->ring, &model->to_queue, thread->now_ns);
     (void)pl_thread_set_wake_one(&model->workers, thread);
 }
 
@@ -29,12 +29,15 @@ static bool may_unstall(struct pl_io_model *model)
 }
 
 /* Below half of its bound the queue takes again what stalled. */
-static void take_stalled(struct pl_io_model *model)
+static void take_stalled(struct pl_io_model *model, struct pl_thread *thread)
 {
+    struct pl_ready_ring *ring = &model->base.engine->shards[0]->ring;
+
     if (!may_unstall(model))
         return;
-    pl_slot_queue_move_all(&model->events, &model->stalled);
+    model->round_left += model->stalled.count;
     atomic_store(&model->is_stalled, false);
+    pl_engine_append_all(thread, ring, &model->stalled, PL_READY_UNTIMED);
 }
 
 /* When more workers than this are awake, most of them block: none of them is in the way. */
@@ -52,31 +55,31 @@ static void give_way(struct pl_io_model *model)
         (void)sched_yield();
 }
 
-/* The end of the round; see ready_ring.h. */
-static void take_one_cut(struct pl_io_model *model)
-{
-    if (model->cut.first != NULL)
-        pl_slot_queue_append(&model->events, pl_slot_queue_take(&model->cut));
-}
-
+/* The rest of the round, then the kernel; a slot that a swap has taken away is no end of it. */
 struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread)
 {
-    struct pl_slot *slot = pl_slot_queue_take(&model->events);
-    bool is_awaited;
+    struct pl_slot *slot = NULL;
 
+    while (slot == NULL && model->round_left > 0) {
+        model->round_left--;
+        slot = pl_ready_ring_take(&model->base.engine->shards[0]->ring);
+    }
     if (slot != NULL)
         return slot;
     publish(model, thread);
     give_way(model);
-    pl_thread_set_role(thread, PL_ROLE_LEADER);
-    is_awaited = pl_inbox_sleep(&model->inbox) || may_unstall(model) ||
-                 model->later.first != NULL || model->cut.first != NULL;
-    pl_engine_poll(model->base.engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &model->events);
-    pl_slot_queue_move_all(&model->events, &model->later);
-    pl_inbox_take(&model->inbox, &model->events);
-    take_stalled(model);
-    take_one_cut(model);
-    return pl_slot_queue_take(&model->events);
+    slot = pl_engine_wait(thread, may_unstall(model), &model->round_left);
+    take_stalled(model, thread);
+    return slot;
+}
+
+void pl_io_leave(struct pl_io_model *model, struct pl_thread *thread)
+{
+    struct pl_slot *slot;
+
+    publish(model, thread);
+    while ((slot = pl_slot_queue_take(&model->stalled)) != NULL)
+        pl_engine_hand_over(thread, slot);
 }
 
 enum pl_next pl_io_run(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
@@ -84,10 +87,10 @@ enum pl_next pl_io_run(struct pl_io_model *model, struct pl_thread *thread, stru
 {
     enum pl_next next;
 
-    thread->is_inline = model->worker_stages != 0 && model->settings.is_inlining &&
-                        slot->kind == &pl_conn_kind && !slot->was_queued &&
-                        model->events.first == NULL && model->to_queue.first == NULL &&
-                        pl_ready_ring_waiting(&model->base.engine->ring) == 0;
+    thread->is_inline =
+        model->worker_stages != 0 && model->settings.is_inlining && slot->kind == &pl_conn_kind &&
+        !slot->was_queued && model->round_left == 0 && model->to_queue.first == NULL &&
+        model->stalled.first == NULL && pl_ready_ring_waiting(&model->base.engine->ring) == 0;
     if (thread->is_inline)
         stages |= model->worker_stages;
     next = pl_turn_run(thread, slot, stages);
@@ -146,12 +149,20 @@ static void let_io_look(struct pl_ready_ring *ring)
         (void)sched_yield();
 }
 
+/* What the ring holds may be there for threads of another model, before or after this one. */
+static bool is_for_worker(const struct pl_io_model *model, const struct pl_slot *slot)
+{
+    return pl_next_is_stage((enum pl_next)slot->next) &&
+           (model->worker_stages & (1u << slot->next)) != 0;
+}
+
 struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thread)
 {
+    struct pl_ready_ring *ring = &model->base.engine->ring;
     struct pl_slot *slot;
 
-    let_io_look(&model->base.engine->ring);
-    slot = pl_ready_ring_take(&model->base.engine->ring);
+    let_io_look(ring);
+    slot = pl_ready_ring_take(ring);
     if (slot == NULL) {
         pl_thread_set_park(&model->workers, thread, has_work, model);
         pl_thread_tick(thread);
@@ -160,14 +171,12 @@ struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thre
     if (has_work(model))
         (void)pl_thread_set_wake_one(&model->workers, thread);
     if (atomic_load(&model->is_stalled) &&
-        pl_ready_ring_count(&model->base.engine->ring) <= model->settings.queue_max / 2)
-        pl_inbox_wake(&model->inbox);
-    return slot;
-}
-
-void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot)
-{
-    pl_inbox_post(&model->inbox, slot);
+        pl_ready_ring_count(ring) <= model->settings.queue_max / 2)
+        pl_shard_wake(model->base.engine->shards[0]);
+    if (is_for_worker(model, slot))
+        return slot;
+    pl_engine_hand_over(thread, slot);
+    return NULL;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -177,14 +186,14 @@ void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot)
 void pl_io_model_ready(struct pl_model *base, struct pl_thread *thread, struct pl_slot *slot)
 {
     struct pl_io_model *model = pl_io_model_of(base);
+    struct pl_shard *shard = base->engine->shards[0];
 
     if (thread == model->io.threads) {
-        pl_slot_queue_append(slot->is_cut ? &model->cut : &model->later, slot);
+        pl_ready_ring_append(&shard->ring, slot, PL_READY_UNTIMED);
         return;
     }
-    if (!pl_next_is_stage((enum pl_next)slot->next) ||
-        (model->worker_stages & (1u << slot->next)) == 0) {
-        pl_io_hand_back(model, slot);
+    if (!is_for_worker(model, slot)) {
+        pl_shard_post(shard, slot);
         return;
     }
     pl_ready_ring_append(&base->engine->ring, slot,
@@ -208,23 +217,23 @@ void pl_io_model_away(struct pl_model *base, struct pl_thread *thread)
 
 int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
                      const struct pl_model_settings *settings, uint32_t io_stages,
-                     uint32_t worker_stages, struct pl_model **ret_model)
+                     uint32_t worker_stages, void *(*io_main)(void *), void *(*worker_main)(void *),
+                     struct pl_model **ret_model)
 {
     struct pl_io_model *model = pl_alloc(sizeof(*model));
     int err;
 
     if (model == NULL)
         return -ENOMEM;
-    model->base.ops = ops;
-    model->base.engine = engine;
+    model->base = (struct pl_model){ .ops = ops, .engine = engine };
     model->settings = *settings;
     model->io_stages = io_stages;
     model->worker_stages = worker_stages;
-    pl_inbox_init(&model->inbox, engine->shards[0].waker_fd);
-    err = pl_thread_set_init(&model->io, engine, "io", 1, 1);
+    err = pl_thread_set_init(&model->io, &model->base, "io", 1, io_main);
     if (err < 0)
         goto free_model;
-    err = pl_thread_set_init(&model->workers, engine, "worker", settings->threads, 2);
+    err =
+        pl_thread_set_init(&model->workers, &model->base, "worker", settings->threads, worker_main);
     if (err < 0)
         goto deinit_io;
     *ret_model = &model->base;
@@ -233,40 +242,8 @@ int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
 deinit_io:
     pl_thread_set_deinit(&model->io);
 free_model:
-    pl_inbox_deinit(&model->inbox);
     pl_free(model);
     return err;
-}
-
-int pl_io_model_start(struct pl_model *base, void *(*io_main)(void *), void *(*worker_main)(void *))
-{
-    struct pl_io_model *model = pl_io_model_of(base);
-    int err = pl_thread_set_start(&model->workers, worker_main);
-
-    if (err < 0)
-        return err;
-    err = pl_thread_set_start(&model->io, io_main);
-    if (err < 0) {
-        pl_thread_set_stop(&model->workers);
-        (void)pl_thread_set_join(&model->workers, INT64_MAX);
-    }
-    return err;
-}
-
-void pl_io_model_stop(struct pl_model *base)
-{
-    struct pl_io_model *model = pl_io_model_of(base);
-
-    pl_thread_set_stop(&model->workers);
-    pl_thread_set_stop(&model->io);
-}
-
-uint32_t pl_io_model_join(struct pl_model *base, int64_t deadline_ms)
-{
-    struct pl_io_model *model = pl_io_model_of(base);
-
-    return pl_thread_set_join(&model->io, deadline_ms) +
-           pl_thread_set_join(&model->workers, deadline_ms);
 }
 
 void pl_io_model_close(struct pl_model *base)
@@ -275,6 +252,5 @@ void pl_io_model_close(struct pl_model *base)
 
     pl_thread_set_deinit(&model->workers);
     pl_thread_set_deinit(&model->io);
-    pl_inbox_deinit(&model->inbox);
     pl_free(model);
 }

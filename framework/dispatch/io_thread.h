@@ -13,7 +13,6 @@
 #define PL_DISPATCH_IO_THREAD_H
 
 #include "engine.h"
-#include "inbox.h"
 #include "thread_set.h"
 
 struct pl_io_model {
@@ -24,12 +23,8 @@ struct pl_io_model {
     uint32_t io_stages;     /* what the I/O thread may run */
     uint32_t worker_stages; /* what a worker may run; 0: there are none */
 
-    struct pl_inbox inbox; /* from workers and other threads to the I/O thread */
-
-    /* The I/O thread only. */
-    struct pl_slot_queue events;   /* won or handed back, not yet looked at */
-    struct pl_slot_queue later;    /* its own that go on, after the kernel was asked */
-    struct pl_slot_queue cut;      /* of those the ones that were cut: one a round */
+    /* The I/O thread only. What is ready for it stands in the shard's ring. */
+    uint32_t round_left;           /* of the ring, until the kernel is asked again */
     struct pl_slot_queue stalled;  /* held and unread, because the queue is full */
     struct pl_slot_queue to_queue; /* for the workers, published at the end of the batch */
     /* Written by the I/O thread, read by workers: somebody stalls. */
@@ -44,18 +39,17 @@ static inline struct pl_io_model *pl_io_model_of(struct pl_model *model)
 /* Errors: -ENOMEM. Thread: control. */
 PL_MUST_CHECK int pl_io_model_open(const struct pl_model_ops *ops, struct pl_engine *engine,
                                    const struct pl_model_settings *settings, uint32_t io_stages,
-                                   uint32_t worker_stages, struct pl_model **ret_model);
-PL_MUST_CHECK int pl_io_model_start(struct pl_model *model, void *(*io_main)(void *),
-                                    void *(*worker_main)(void *));
+                                   uint32_t worker_stages, void *(*io_main)(void *),
+                                   void *(*worker_main)(void *), struct pl_model **ret_model);
 void pl_io_model_away(struct pl_model *model, struct pl_thread *thread);
 void pl_io_model_ready(struct pl_model *model, struct pl_thread *thread, struct pl_slot *slot);
-void pl_io_model_stop(struct pl_model *model);
-uint32_t pl_io_model_join(struct pl_model *model, int64_t deadline_ms);
 void pl_io_model_close(struct pl_model *model);
 
-/* The next slot for the I/O thread, held by it: from the kernel, the inbox, or one that stalled
- * and may go on. Publishes the batch before it waits. NULL: look whether to stop. */
+/* The next slot for the I/O thread, held by it: from the kernel, its ring, or one that stalled and
+ * may go on. Publishes the batch before it waits. NULL: look whether to stop. */
 struct pl_slot *pl_io_next(struct pl_io_model *model, struct pl_thread *thread);
+/* What it keeps goes to others. Thread: the I/O thread, before it leaves. */
+void pl_io_leave(struct pl_io_model *model, struct pl_thread *thread);
 /* False: the queue is full and `slot` would bring new work; it stalls unread, or is marked to be
  * refused (then true), as the settings say. Thread: the I/O thread. */
 bool pl_io_may_receive(struct pl_io_model *model, struct pl_thread *thread, struct pl_slot *slot,
@@ -71,7 +65,5 @@ void pl_io_queue(struct pl_io_model *model, struct pl_thread *thread, struct pl_
 /* The next slot for a worker, held by it; sleeps while there is none. NULL: look whether to
  * stop. */
 struct pl_slot *pl_worker_next(struct pl_io_model *model, struct pl_thread *thread);
-/* Gives a slot to the I/O thread. Thread: any that holds it. */
-void pl_io_hand_back(struct pl_io_model *model, struct pl_slot *slot);
 
 #endif

@@ -36,10 +36,9 @@ struct leader_followers {
     enum pl_promotion promotion;
 
     _Atomic bool has_leader;
-    _Atomic uint32_t leaders;      /* for the invariant */
-    _Atomic uint32_t leaderships;  /* goes round; the deputy sees whether anything moves */
-    _Atomic bool is_leader_asleep; /* in the kernel; whoever exchanges it to false must wake it */
-    _Atomic int32_t pops_left;     /* of the ready ring until the kernel is asked again */
+    _Atomic uint32_t leaders;     /* for the invariant */
+    _Atomic uint32_t leaderships; /* goes round; the deputy sees whether anything moves */
+    _Atomic int32_t pops_left;    /* of the ready ring until the kernel is asked again */
 };
 
 static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread *thread);
@@ -51,7 +50,7 @@ static void follow(struct leader_followers *lf, struct pl_thread *thread);
 static void *thread_main(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct leader_followers *lf = (struct leader_followers *)(void *)thread->engine->model;
+    struct leader_followers *lf = (struct leader_followers *)(void *)thread->model;
 
     while (!pl_thread_set_is_stopping(&lf->set)) {
         struct pl_slot *slot = take_ready(lf, thread);
@@ -98,11 +97,12 @@ static bool is_someone_needed(void *context)
 
 static void wake_someone(struct leader_followers *lf, struct pl_thread *by)
 {
+    struct pl_shard *shard = lf->base.engine->shards[0];
+
     if (lf->promotion == PL_PROMOTION_KERNEL)
-        pl_waker_wake(lf->base.engine->shards[0].waker_fd);
-    else if (!pl_thread_set_wake_one(&lf->set, by) && atomic_load(&lf->is_leader_asleep) &&
-             atomic_exchange(&lf->is_leader_asleep, false))
-        pl_waker_wake(lf->base.engine->shards[0].waker_fd);
+        pl_waker_wake(shard->waker_fd);
+    else if (!pl_thread_set_wake_one(&lf->set, by))
+        pl_shard_wake(shard); /* the leader */
 }
 
 /* Once a round of the ring, and before what was cut goes on, the kernel is asked without waiting,
@@ -122,7 +122,7 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
         return;
     pl_engine_poll(lf->base.engine, thread, PL_EVENTS_MAX, 0, &won);
     leave_leadership(lf);
-    pl_ready_ring_append_all(ring, &won, thread->now_ns);
+    pl_engine_append_all(thread, ring, &won, thread->now_ns);
     round = pl_ready_ring_count(ring);
     atomic_store(&lf->pops_left, (int32_t)(round < PL_READY_POPS_MAX ? round : PL_READY_POPS_MAX));
 }
@@ -172,15 +172,16 @@ static struct pl_slot *lead(struct leader_followers *lf, struct pl_thread *threa
 
     pl_thread_set_role(thread, PL_ROLE_LEADER);
     /* Asleep is said before the last look: an appender sees it, or the look sees the slot. */
-    atomic_store(&lf->is_leader_asleep, true);
+    atomic_store(&engine->shards[0]->is_asleep, true);
     is_awaited = pl_ready_ring_count(&engine->ring) > 0;
     pl_engine_poll(engine, thread, events_max, is_awaited ? 0 : -1, &won);
-    atomic_store_explicit(&lf->is_leader_asleep, false, memory_order_relaxed);
+    if (is_awaited)
+        atomic_store_explicit(&engine->shards[0]->is_asleep, false, memory_order_relaxed);
     slot = pl_slot_queue_take(&won);
     if (won.first != NULL) {
         /* Their own round needs no look: whoever finds the ring empty leads. */
         atomic_store(&lf->pops_left, (int32_t)won.count + 1);
-        pl_ready_ring_append_all(&engine->ring, &won, thread->now_ns);
+        pl_engine_append_all(thread, &engine->ring, &won, thread->now_ns);
     }
     promote_new_leader(lf, thread);
     return slot;
@@ -196,7 +197,8 @@ static struct pl_slot *wait_in_kernel(struct leader_followers *lf, struct pl_thr
     pl_thread_set_role(thread, PL_ROLE_LEADER);
     pl_engine_poll(engine, thread, 1, pl_ready_ring_count(&engine->ring) > 0 ? 0 : -1, &won);
     slot = pl_slot_queue_take(&won);
-    pl_ready_ring_append_all(&engine->ring, &won, thread->now_ns); /* timers that passed together */
+    /* Timers that passed together. */
+    pl_engine_append_all(thread, &engine->ring, &won, thread->now_ns);
     if (pl_ready_ring_count(&engine->ring) > 0) {
         wake_someone(lf, thread);
         pl_deputy_stir(&lf->deputy); /* the one who wakes wakes no other */
@@ -258,13 +260,14 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
 
     if (lf == NULL)
         return -ENOMEM;
-    lf->base.ops = &pl_leader_followers_ops;
-    lf->base.engine = engine;
+    lf->base = (struct pl_model){ .ops = &pl_leader_followers_ops, .engine = engine };
     lf->promotion = settings->promotion;
-    err = pl_thread_set_init(&lf->set, engine, "lf", settings->threads, 1);
+    err = pl_thread_set_init(&lf->set, &lf->base, "lf", settings->threads, thread_main);
     if (err < 0)
         goto free_model;
-    err = pl_deputy_init(&lf->deputy, engine, settings->threads + 1, look, lf);
+    /* One thread alone has nobody to stand in for it. */
+    if (settings->threads > 1)
+        err = pl_deputy_init(&lf->deputy, &lf->base, look, lf);
     if (err < 0)
         goto deinit_set;
     *ret_model = &lf->base;
@@ -275,39 +278,6 @@ deinit_set:
 free_model:
     pl_free(lf);
     return err;
-}
-
-static int start(struct pl_model *model)
-{
-    struct leader_followers *lf = (struct leader_followers *)(void *)model;
-    int err = pl_thread_set_start(&lf->set, thread_main);
-
-    /* One thread alone has nobody to stand in for it. */
-    if (err < 0 || lf->set.count == 1)
-        return err;
-    err = pl_deputy_start(&lf->deputy);
-    if (err < 0) {
-        pl_thread_set_stop(&lf->set);
-        pl_waker_wake(model->engine->stop_fd);
-        (void)pl_thread_set_join(&lf->set, INT64_MAX);
-    }
-    return err;
-}
-
-static void stop(struct pl_model *model)
-{
-    struct leader_followers *lf = (struct leader_followers *)(void *)model;
-
-    pl_deputy_stop(&lf->deputy);
-    pl_thread_set_stop(&lf->set);
-}
-
-static uint32_t join_threads(struct pl_model *model, int64_t deadline_ms)
-{
-    struct leader_followers *lf = (struct leader_followers *)(void *)model;
-
-    pl_deputy_join(&lf->deputy);
-    return pl_thread_set_join(&lf->set, deadline_ms);
 }
 
 static void close_model(struct pl_model *model)
@@ -326,10 +296,7 @@ const struct pl_model_ops pl_leader_followers_ops = {
     .threads_min = 1,
     .has_pool = true,
     .open = open_model,
-    .start = start,
     .ready = ready,
     .away = away,
-    .stop = stop,
-    .join = join_threads,
     .close = close_model
 };

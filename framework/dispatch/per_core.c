@@ -5,15 +5,14 @@
  *     kernel ──events──▶ loop 0: accept, receive, process, send ─▶ settled in its own handle set
  *     kernel ──events──▶ loop 1: accept, receive, process, send ─▶ settled in its own handle set
  *
- * Each loop has its handle set, its listeners (SO_REUSEPORT: the kernel deals the connections out),
- * its deadlines and its list of what is ready; on the way of a request nothing is shared. What
- * other threads bring comes through the loop's inbox. Nobody helps a loop that is busy: a handler
- * that blocks stops its connections, and only those.
+ * Each loop has a shard of the engine: handle set, listeners (SO_REUSEPORT: the kernel deals the
+ * connections out), deadlines, and a ring of what is ready; on the way of a request nothing is
+ * shared. What other threads bring comes through that ring. Nobody helps a loop that is busy: a
+ * handler that blocks stops its connections, and only those.
  *
  * Invariant: a slot is run by the loop of its handle set alone.
  */
 #include "engine.h"
-#include "inbox.h"
 #include "thread_set.h"
 
 #include "alloc.h"
@@ -23,68 +22,51 @@
 #include <errno.h>
 #include <sched.h>
 
-/* Between what two loops write at every event: two cache lines, since the CPU fetches pairs. */
-#define APART_BYTES 128
-
-struct loop {
-    struct pl_inbox inbox;
-    struct pl_slot_queue ready, cut; /* the loop's thread only */
-    unsigned char apart[APART_BYTES];
-};
-
 struct per_core {
     struct pl_model base;
     struct pl_thread_set set;
     bool is_pinning;
-    struct loop loops[]; /* as many as threads */
 };
 
-static void wait_for_events(struct loop *loop, struct pl_thread *thread);
+static void pin(const struct pl_thread *thread);
 static void run(struct pl_thread *thread, struct pl_slot *slot);
 
 static void *loop_main(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct per_core *model = (struct per_core *)(void *)thread->engine->model;
-    struct loop *loop = &model->loops[thread->index];
+    struct per_core *model = (struct per_core *)(void *)thread->model;
+    struct pl_ready_ring *ring = &thread->engine->shards[thread->index]->ring;
 
+    if (model->is_pinning)
+        pin(thread);
     while (!pl_thread_set_is_stopping(&model->set)) {
-        wait_for_events(loop, thread);
-        /* A round, as of the ready ring: one turn for each that waits, and for one that was cut. */
-        for (uint32_t left = loop->ready.count; left > 0; left--)
-            run(thread, pl_slot_queue_take(&loop->ready));
-        if (loop->cut.first != NULL)
-            run(thread, pl_slot_queue_take(&loop->cut));
+        uint32_t left;
+
+        run(thread, pl_engine_wait(thread, false, &left));
+        /* A round: one turn for each that is ready, and for one that was cut. */
+        while (left-- > 0)
+            run(thread, pl_ready_ring_take(ring));
     }
     return NULL;
 }
 
+/* NULL: it was taken away by a swap, or there was none. */
 static void run(struct pl_thread *thread, struct pl_slot *slot)
 {
+    if (slot == NULL)
+        return;
     pl_settle(thread, slot, pl_turn_run(thread, slot, PL_STAGES_ALL));
     pl_turn_end(thread);
 }
 
-static void wait_for_events(struct loop *loop, struct pl_thread *thread)
-{
-    bool is_awaited;
-
-    pl_thread_set_role(thread, PL_ROLE_LEADER);
-    is_awaited =
-        pl_inbox_sleep(&loop->inbox) || loop->ready.first != NULL || loop->cut.first != NULL;
-    pl_engine_poll(thread->engine, thread, PL_EVENTS_MAX, is_awaited ? 0 : -1, &loop->ready);
-    pl_inbox_take(&loop->inbox, &loop->ready);
-}
-
 static void ready(struct pl_model *base, struct pl_thread *thread, struct pl_slot *slot)
 {
-    struct per_core *model = (struct per_core *)(void *)base;
-    struct loop *loop = &model->loops[slot->shard];
+    struct pl_shard *shard = base->engine->shards[slot->shard];
 
     if (thread != NULL && thread->shard == slot->shard)
-        pl_slot_queue_append(slot->is_cut ? &loop->cut : &loop->ready, slot);
+        pl_ready_ring_append(&shard->ring, slot, PL_READY_UNTIMED);
     else
-        pl_inbox_post(&loop->inbox, slot);
+        pl_shard_post(shard, slot);
 }
 
 /* Nobody can stand in. */
@@ -110,40 +92,28 @@ static void pin(const struct pl_thread *thread)
             continue;
         CPU_ZERO(&one);
         CPU_SET(cpu, &one);
-        if (pthread_setaffinity_np(thread->id, sizeof(one), &one) != 0)
+        if (pthread_setaffinity_np(pthread_self(), sizeof(one), &one) != 0)
             PL_LOG(PL_LOG_WARNING, "thread %s cannot be pinned to CPU %zu", thread->name, cpu);
         return;
     }
 }
 
-static void close_model(struct pl_model *base)
-{
-    struct per_core *model = (struct per_core *)(void *)base;
-
-    for (uint32_t i = 0; i < model->set.count; i++)
-        pl_inbox_deinit(&model->loops[i].inbox);
-    pl_thread_set_deinit(&model->set);
-    pl_free(model);
-}
-
 static int open_model(struct pl_engine *engine, const struct pl_model_settings *settings,
                       struct pl_model **ret_model)
 {
-    struct per_core *model = pl_alloc(sizeof(*model) + settings->threads * sizeof(struct loop));
+    struct per_core *model = pl_alloc(sizeof(*model));
     int err;
 
     if (model == NULL)
         return -ENOMEM;
-    model->base.ops = &pl_per_core_ops;
-    model->base.engine = engine;
+    model->base = (struct pl_model){ .ops = &pl_per_core_ops, .engine = engine };
     model->is_pinning = settings->is_pinning;
-    err = pl_thread_set_init(&model->set, engine, "loop", settings->threads, 1);
+    err = pl_thread_set_init(&model->set, &model->base, "loop", settings->threads, loop_main);
     if (err < 0) {
         pl_free(model);
         return err;
     }
     for (uint32_t i = 0; i < settings->threads; i++) {
-        pl_inbox_init(&model->loops[i].inbox, engine->shards[i].waker_fd);
         model->set.threads[i].shard = i;
         model->set.threads[i].is_loop = true;
     }
@@ -151,24 +121,12 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
     return 0;
 }
 
-static int start(struct pl_model *base)
+static void close_model(struct pl_model *base)
 {
     struct per_core *model = (struct per_core *)(void *)base;
-    int err = pl_thread_set_start(&model->set, loop_main);
 
-    for (uint32_t i = 0; i < model->set.started && model->is_pinning; i++)
-        pin(&model->set.threads[i]);
-    return err;
-}
-
-static void stop(struct pl_model *base)
-{
-    pl_thread_set_stop(&((struct per_core *)(void *)base)->set);
-}
-
-static uint32_t join_threads(struct pl_model *base, int64_t deadline_ms)
-{
-    return pl_thread_set_join(&((struct per_core *)(void *)base)->set, deadline_ms);
+    pl_thread_set_deinit(&model->set);
+    pl_free(model);
 }
 
 const struct pl_model_ops pl_per_core_ops = { .name = "per_core",
@@ -177,9 +135,6 @@ const struct pl_model_ops pl_per_core_ops = { .name = "per_core",
                                               .has_pool = false,
                                               .has_loops = true,
                                               .open = open_model,
-                                              .start = start,
                                               .ready = ready,
                                               .away = away,
-                                              .stop = stop,
-                                              .join = join_threads,
                                               .close = close_model };

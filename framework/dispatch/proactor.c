@@ -19,7 +19,7 @@
 static void *io_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     while (!pl_thread_set_is_stopping(&model->io)) {
         struct pl_slot *slot = pl_io_next(model, thread);
@@ -34,13 +34,14 @@ static void *io_thread(void *argument)
         else
             pl_settle(thread, slot, next);
     }
+    pl_io_leave(model, thread);
     return NULL;
 }
 
 static void *worker_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     while (!pl_thread_set_is_stopping(&model->workers)) {
         struct pl_slot *slot = pl_worker_next(model, thread);
@@ -53,7 +54,7 @@ static void *worker_thread(void *argument)
             pl_settle(thread, slot, next);
         } else {
             slot->next = (uint8_t)next;
-            pl_io_hand_back(model, slot);
+            pl_engine_hand_over(thread, slot);
         }
         pl_turn_end(thread);
     }
@@ -63,13 +64,8 @@ static void *worker_thread(void *argument)
 static int open_model(struct pl_engine *engine, const struct pl_model_settings *settings,
                       struct pl_model **ret_model)
 {
-    return pl_io_model_open(&pl_proactor_ops, engine, settings, IO_STAGES, WORKER_STAGES,
-                            ret_model);
-}
-
-static int start(struct pl_model *model)
-{
-    return pl_io_model_start(model, io_thread, worker_thread);
+    return pl_io_model_open(&pl_proactor_ops, engine, settings, IO_STAGES, WORKER_STAGES, io_thread,
+                            worker_thread, ret_model);
 }
 
 const struct pl_model_ops pl_proactor_ops = { .name = "proactor",
@@ -78,9 +74,6 @@ const struct pl_model_ops pl_proactor_ops = { .name = "proactor",
                                               .threads_min = 1,
                                               .has_pool = true,
                                               .open = open_model,
-                                              .start = start,
                                               .ready = pl_io_model_ready,
                                               .away = pl_io_model_away,
-                                              .stop = pl_io_model_stop,
-                                              .join = pl_io_model_join,
                                               .close = pl_io_model_close };

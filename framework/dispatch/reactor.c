@@ -19,7 +19,7 @@
 static void *main_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     thread->is_loop = model->worker_stages == 0;
     while (!pl_thread_set_is_stopping(&model->io)) {
@@ -36,13 +36,14 @@ static void *main_thread(void *argument)
             pl_settle(thread, slot, next);
         pl_turn_end(thread);
     }
+    pl_io_leave(model, thread);
     return NULL;
 }
 
 static void *worker_thread(void *argument)
 {
     struct pl_thread *thread = argument;
-    struct pl_io_model *model = pl_io_model_of(thread->engine->model);
+    struct pl_io_model *model = pl_io_model_of(thread->model);
 
     while (!pl_thread_set_is_stopping(&model->workers)) {
         struct pl_slot *slot = pl_worker_next(model, thread);
@@ -62,12 +63,7 @@ static int open_model(struct pl_engine *engine, const struct pl_model_settings *
 
     return pl_io_model_open(&pl_reactor_ops, engine, settings,
                             has_workers ? PL_STAGE_ACCEPT | PL_STAGE_NOTICES : PL_STAGES_ALL,
-                            has_workers ? WORKER_STAGES : 0, ret_model);
-}
-
-static int start(struct pl_model *model)
-{
-    return pl_io_model_start(model, main_thread, worker_thread);
+                            has_workers ? WORKER_STAGES : 0, main_thread, worker_thread, ret_model);
 }
 
 const struct pl_model_ops pl_reactor_ops = { .name = "reactor",
@@ -75,9 +71,6 @@ const struct pl_model_ops pl_reactor_ops = { .name = "reactor",
                                              .threads_min = 0,
                                              .has_pool = true,
                                              .open = open_model,
-                                             .start = start,
                                              .ready = pl_io_model_ready,
                                              .away = pl_io_model_away,
-                                             .stop = pl_io_model_stop,
-                                             .join = pl_io_model_join,
                                              .close = pl_io_model_close };

@@ -24,10 +24,10 @@ static void enter(struct pl_slot *slot, uint32_t now_us)
     slot->queued_us = now_us;
 }
 
-/* The low bits are enough for a wait; 0 is kept for "never entered". */
+/* The low bits are enough for a wait; 0 is kept for one that does not count. */
 static uint32_t low_us(int64_t now_ns)
 {
-    return (uint32_t)(now_ns / 1000) | 1;
+    return now_ns == PL_READY_UNTIMED ? 0 : (uint32_t)(now_ns / 1000) | 1;
 }
 
 static void publish_counts_locked(struct pl_ready_ring *ring)
@@ -92,4 +92,18 @@ struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring)
     if (slot != NULL)
         slot->queued = false;
     return slot;
+}
+
+void pl_ready_ring_take_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots)
+{
+    struct pl_slot_queue taken = { .first = NULL };
+
+    pthread_mutex_lock(&ring->lock);
+    pl_slot_queue_move_all(&taken, &ring->waiting);
+    pl_slot_queue_move_all(&taken, &ring->cut);
+    publish_counts_locked(ring);
+    pthread_mutex_unlock(&ring->lock);
+    for (struct pl_slot *slot = taken.first; slot != NULL; slot = slot->ready_next)
+        slot->queued = false;
+    pl_slot_queue_move_all(slots, &taken);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ready ring: held slots with work that no kernel event will announce. Intrusive lists with
- * each slot in them at most once, so it cannot overflow; a queue model bounds what it appends.
+ * A ready ring: held slots with work that no kernel event will announce, or that wait for a thread.
+ * The engine has one that all its threads take from, and one in each shard for the thread that
+ * waits there. Intrusive lists with each slot in them at most once, so it cannot overflow; a queue
+ * model bounds what it appends.
  *
  *     round:  all that wait when it begins ─▶ one that was cut ─▶ the next round
  *
@@ -34,11 +36,14 @@ struct pl_ready_ring {
 void pl_ready_ring_init(struct pl_ready_ring *ring);
 void pl_ready_ring_deinit(struct pl_ready_ring *ring);
 /* Takes over a held slot; its wait counts from `now_ns` of pl_clock_ns(). Thread: any. */
+#define PL_READY_UNTIMED 0 /* its wait does not count: its own thread comes next to it */
 void pl_ready_ring_append(struct pl_ready_ring *ring, struct pl_slot *slot, int64_t now_ns);
 void pl_ready_ring_append_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots,
                               int64_t now_ns);
 /* The next of the round, now held by the caller, or NULL. Thread: any. */
 struct pl_slot *pl_ready_ring_take(struct pl_ready_ring *ring);
+/* Moves all of it to the tail of `slots`, held by the caller. Thread: any. */
+void pl_ready_ring_take_all(struct pl_ready_ring *ring, struct pl_slot_queue *slots);
 
 static inline uint32_t pl_ready_ring_count(struct pl_ready_ring *ring)
 {

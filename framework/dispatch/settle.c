@@ -7,40 +7,35 @@
  *     PL_AGAIN  ready ring, with a word about a hang-up or shutdown that came meanwhile
  *     PL_CLOSE  the kind's close
  *     PL_LEND   the kind's lend: another thread holds it from then on
+ *     a stage   that this thread may not run: to the model, which knows who may
  *
  * The handle is armed while the slot is still held: an event that comes at once meets a held slot,
  * leaves its pending bit, and the release finds it. So nothing is touched after the release, and
  * no descriptor is armed that somebody else might have closed.
  */
-#include "engine.h"
+#include "engine_home.h"
 
 #include "assert.h"
 
 #include <paceline/log.h>
 
-#include <string.h>
-
 static void wait(struct pl_thread *thread, struct pl_slot *slot)
 {
-    struct pl_engine *engine = slot->engine;
     uint32_t reasons;
 
     slot->is_cut = slot->was_queued = false;
-    if (!slot->is_unwatched) {
-        struct pl_handle_set *set = &pl_engine_shard_of(engine, slot)->set;
-        int err = pl_handle_set_arm(set, slot->arming, &slot->handle, slot->waits);
-
-        if (err < 0) {
-            PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed (errno %d), closing",
-                         slot->kind->name, slot->index, -err);
-            slot->kind->close(slot);
-            return;
-        }
-    }
-    if (pl_claim_release(&slot->claim, slot->waits, &reasons))
+    switch (pl_engine_arm_and_release(slot, &reasons)) {
+    case PL_LET_GO:
         return;
-    slot->next = (uint8_t)slot->kind->wake(slot, reasons);
-    engine->model->ops->ready(engine->model, thread, slot);
+    case PL_LET_GO_MET:
+        slot->next = (uint8_t)slot->kind->wake(slot, reasons);
+        pl_engine_hand_over(thread, slot);
+        return;
+    case PL_LET_GO_UNARMED:
+        PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed, closing", slot->kind->name,
+                     slot->index);
+        slot->kind->close(slot);
+    }
 }
 
 /* A slot that never waits must still hear that the server goes down or that its peer has gone. Its
@@ -57,7 +52,7 @@ static void again(struct pl_thread *thread, struct pl_slot *slot)
     }
     PL_COUNT(thread->stats, turns_cut);
     slot->is_cut = true;
-    slot->engine->model->ops->ready(slot->engine->model, thread, slot);
+    pl_engine_hand_over(thread, slot);
 }
 
 void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next)
@@ -78,11 +73,14 @@ void pl_settle(struct pl_thread *thread, struct pl_slot *slot, enum pl_next next
         PL_ASSERT(slot->kind->lend != NULL);
         slot->kind->lend(slot);
         break;
-    case PL_HAND_OVER:
     case PL_RUN_ACCEPT:
     case PL_RUN_RECEIVE:
     case PL_RUN_PROCESS:
     case PL_RUN_SEND:
-        PL_ASSERT(false); /* a stage is run or handed over before */
+        slot->next = (uint8_t)next;
+        pl_engine_hand_over(thread, slot);
+        break;
+    case PL_HAND_OVER:
+        PL_ASSERT(false); /* the stages of a connection resolve it */
     }
 }

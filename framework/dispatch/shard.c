@@ -12,6 +12,7 @@ int pl_shard_open(struct pl_shard *shard, struct pl_engine *engine)
     int err;
 
     memset(shard, 0, sizeof(*shard));
+    pl_ready_ring_init(&shard->ring);
     shard->engine = engine;
     shard->set.epoll_fd = shard->waker_fd = shard->timer_fd = -1;
     err = pl_handle_set_open(&shard->set);
@@ -37,6 +38,7 @@ close_waker:
 close_set:
     pl_handle_set_close(&shard->set);
 fail:
+    pl_ready_ring_deinit(&shard->ring);
     shard->engine = NULL;
     return err;
 }
@@ -48,5 +50,18 @@ void pl_shard_close(struct pl_shard *shard)
     pl_shard_timers_close(shard);
     pl_close_fd(&shard->waker_fd);
     pl_handle_set_close(&shard->set);
+    pl_ready_ring_deinit(&shard->ring);
     shard->engine = NULL;
+}
+
+void pl_shard_wake(struct pl_shard *shard)
+{
+    if (atomic_load(&shard->is_asleep) && atomic_exchange(&shard->is_asleep, false))
+        pl_waker_wake(shard->waker_fd);
+}
+
+void pl_shard_post(struct pl_shard *shard, struct pl_slot *slot)
+{
+    pl_ready_ring_append(&shard->ring, slot, PL_READY_UNTIMED);
+    pl_shard_wake(shard);
 }

@@ -3,10 +3,8 @@
 
 #include "alloc.h"
 #include "assert.h"
-#include "clock.h"
 #include "engine.h"
 #include "log_rings.h"
-#include "waker.h"
 
 #include <paceline/log.h>
 
@@ -16,90 +14,110 @@
 #include <string.h>
 #include <time.h>
 
-int pl_thread_set_init(struct pl_thread_set *set, struct pl_engine *engine, const char *name,
-                       uint32_t count, uint32_t first_block)
+static void init_locks(struct pl_thread_set *set)
 {
     pthread_condattr_t monotonic;
 
-    memset(set, 0, sizeof(*set));
-    set->engine = engine;
     pthread_mutex_init(&set->lock, NULL);
+    pthread_cond_init(&set->may_go, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&set->has_left, &monotonic);
     pthread_condattr_destroy(&monotonic);
+}
+
+static void deinit_locks(struct pl_thread_set *set)
+{
+    pthread_cond_destroy(&set->has_left);
+    pthread_cond_destroy(&set->may_go);
+    pthread_mutex_destroy(&set->lock);
+}
+
+static void give_threads(struct pl_thread_set *set, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        pl_engine_leave_thread(&set->threads[i]);
+        (void)sem_destroy(&set->threads[i].wake);
+    }
+    pl_free(set->threads);
+    set->threads = NULL;
+}
+
+int pl_thread_set_init(struct pl_thread_set *set, struct pl_model *model, const char *name,
+                       uint32_t count, void *(*thread_main)(void *))
+{
+    memset(set, 0, sizeof(*set));
+    init_locks(set);
+    set->model = model;
+    set->main = thread_main;
     set->count = count;
-    if (count == 0)
-        return 0;
-    set->threads = pl_alloc(count * sizeof(*set->threads));
-    if (set->threads == NULL)
-        goto destroy_lock;
+    if (count > 0)
+        set->threads = pl_alloc(count * sizeof(*set->threads));
+    if (count > 0 && set->threads == NULL)
+        goto deinit_locks;
     for (uint32_t i = 0; i < count; i++) {
         struct pl_thread *thread = &set->threads[i];
 
         thread->set = set;
+        thread->model = model;
         thread->index = i;
         snprintf(thread->name, sizeof(thread->name), "%s-%u", name, i);
         (void)sem_init(&thread->wake, 0, 0);
-        if (pl_engine_prepare_thread(engine, thread, first_block + i) < 0 ||
-            pl_timelines_add(&engine->timelines, thread->name, engine->settings.timeline_entries,
-                             &thread->timeline) < 0)
-            goto free_threads;
+        if (pl_engine_enter_thread(model->engine, thread) < 0) {
+            (void)sem_destroy(&thread->wake);
+            give_threads(set, i);
+            goto deinit_locks;
+        }
     }
+    set->next = model->sets;
+    model->sets = set;
     return 0;
 
-free_threads:
-    pl_free(set->threads);
-    set->threads = NULL;
-destroy_lock:
-    pthread_cond_destroy(&set->has_left);
-    pthread_mutex_destroy(&set->lock);
+deinit_locks:
+    deinit_locks(set);
     return -ENOMEM;
 }
 
 void pl_thread_set_deinit(struct pl_thread_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        pl_buffer_cache_deinit(&set->threads[i].cache);
-        pl_splice_pipe_close(&set->threads[i].splice_pipe);
-        (void)sem_destroy(&set->threads[i].wake);
-    }
-    pl_free(set->threads);
-    set->threads = NULL;
-    pthread_cond_destroy(&set->has_left);
-    pthread_mutex_destroy(&set->lock);
+    give_threads(set, set->count);
+    deinit_locks(set);
 }
 
-struct start {
-    struct pl_thread_set *set;
-    struct pl_thread *thread;
-    void *(*main)(void *);
-    sem_t is_copied;
-};
+/* False: the set was stopped before it was let go. */
+static bool pass_gate(struct pl_thread_set *set)
+{
+    bool is_let_go;
+
+    pthread_mutex_lock(&set->lock);
+    while (!set->is_let_go && !pl_thread_set_is_stopping(set))
+        (void)pthread_cond_wait(&set->may_go, &set->lock);
+    is_let_go = set->is_let_go;
+    pthread_mutex_unlock(&set->lock);
+    return is_let_go;
+}
 
 static void *start_thread(void *argument)
 {
-    struct start *start = argument;
-    void *(*thread_main)(void *) = start->main;
-    struct pl_thread_set *set = start->set;
-    struct pl_thread *thread = start->thread;
-    void *result;
+    struct pl_thread *thread = argument;
+    struct pl_thread_set *set = thread->set;
 
-    (void)sem_post(&start->is_copied);
     (void)pthread_setname_np(pthread_self(), thread->name);
     /* Without a ring the thread writes its lines directly; nothing is lost but speed. */
     if (pl_log_thread_begin() < 0)
         PL_LOG(PL_LOG_WARNING, "%s: no memory for a log ring", thread->name);
     pl_thread_enter(thread);
-    result = thread_main(thread);
+    if (pass_gate(set)) {
+        pl_thread_tick(thread);
+        (void)set->main(thread);
+    }
     pl_thread_set_role(thread, PL_ROLES_COUNT);
     pl_log_thread_end();
     pthread_mutex_lock(&set->lock);
-    thread->has_left = true;
     set->running--;
     pthread_cond_signal(&set->has_left);
     pthread_mutex_unlock(&set->lock);
-    return result;
+    return NULL;
 }
 
 static void count_running(struct pl_thread_set *set, bool is_more)
@@ -109,14 +127,11 @@ static void count_running(struct pl_thread_set *set, bool is_more)
     pthread_mutex_unlock(&set->lock);
 }
 
-static int start_one(struct pl_thread_set *set, struct pl_thread *thread,
-                     void *(*thread_main)(void *))
+static int start_one(struct pl_thread_set *set, struct pl_thread *thread)
 {
-    struct start start = { .set = set, .thread = thread, .main = thread_main };
     sigset_t all, before;
     int err;
 
-    (void)sem_init(&start.is_copied, 0, 0);
     count_running(set, true);
     /* Signals are for the control thread; the faults of a thread itself stay its own. */
     sigfillset(&all);
@@ -125,31 +140,31 @@ static int start_one(struct pl_thread_set *set, struct pl_thread *thread,
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    err = pthread_create(&thread->id, NULL, start_thread, &start);
+    err = pthread_create(&thread->id, NULL, start_thread, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (err == 0)
-        while (sem_wait(&start.is_copied) < 0 && errno == EINTR)
-            ;
-    else
+    if (err != 0)
         count_running(set, false);
-    (void)sem_destroy(&start.is_copied);
     return -err;
 }
 
-int pl_thread_set_start(struct pl_thread_set *set, void *(*thread_main)(void *))
+int pl_thread_set_start(struct pl_thread_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        int err = start_one(set, &set->threads[i], thread_main);
+    int err = 0;
 
-        if (err < 0) {
-            pl_thread_set_stop(set);
-            pl_waker_wake(set->engine->stop_fd); /* the first may already wait in the kernel */
-            (void)pl_thread_set_join(set, INT64_MAX);
-            return err;
-        }
-        set->started++;
+    for (uint32_t i = 0; i < set->count && err == 0; i++) {
+        err = start_one(set, &set->threads[i]);
+        if (err == 0)
+            set->started++;
     }
-    return 0;
+    return err;
+}
+
+void pl_thread_set_let_go(struct pl_thread_set *set)
+{
+    pthread_mutex_lock(&set->lock);
+    set->is_let_go = true;
+    pthread_cond_broadcast(&set->may_go);
+    pthread_mutex_unlock(&set->lock);
 }
 
 void pl_thread_set_stop(struct pl_thread_set *set)
@@ -161,19 +176,22 @@ void pl_thread_set_stop(struct pl_thread_set *set)
 
         set->idle = thread->idle_next;
         thread->is_idle = false;
-        (void)sem_post(&thread->wake);
     }
     atomic_store(&set->idle_count, 0);
+    pthread_cond_broadcast(&set->may_go);
     pthread_mutex_unlock(&set->lock);
+    /* Also those that sleep without standing on the stack; one too many means nothing. */
+    for (uint32_t i = 0; i < set->count; i++)
+        (void)sem_post(&set->threads[i].wake);
 }
 
-/* True when every thread has left by the deadline. */
-static bool wait_until_left(struct pl_thread_set *set, int64_t deadline_ms)
+/* How many have not left by the deadline. */
+static uint32_t wait_until_left(struct pl_thread_set *set, int64_t deadline_ms)
 {
     struct timespec until = { .tv_sec = deadline_ms / 1000,
                               .tv_nsec = deadline_ms % 1000 * 1000000 };
     bool is_late = false;
-    bool have_left;
+    uint32_t left;
 
     pthread_mutex_lock(&set->lock);
     while (set->running > 0 && !is_late) {
@@ -182,34 +200,17 @@ static bool wait_until_left(struct pl_thread_set *set, int64_t deadline_ms)
         else
             is_late = pthread_cond_timedwait(&set->has_left, &set->lock, &until) == ETIMEDOUT;
     }
-    have_left = set->running == 0;
+    left = set->running;
     pthread_mutex_unlock(&set->lock);
-    return have_left;
-}
-
-static uint32_t name_stuck(struct pl_thread_set *set)
-{
-    uint32_t stuck = 0;
-
-    pthread_mutex_lock(&set->lock);
-    for (uint32_t i = 0; i < set->started; i++) {
-        struct pl_thread *thread = &set->threads[i];
-        struct pl_handler_note *note = atomic_load(&thread->handler_note);
-
-        if (thread->has_left)
-            continue;
-        stuck++;
-        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind", thread->name,
-               note != NULL ? note->name : "(unknown)");
-    }
-    pthread_mutex_unlock(&set->lock);
-    return stuck;
+    return left;
 }
 
 uint32_t pl_thread_set_join(struct pl_thread_set *set, int64_t deadline_ms)
 {
-    if (!wait_until_left(set, deadline_ms))
-        return name_stuck(set);
+    uint32_t left = wait_until_left(set, deadline_ms);
+
+    if (left > 0)
+        return left;
     for (uint32_t i = 0; i < set->started; i++)
         (void)pthread_join(set->threads[i].id, NULL);
     set->started = 0;

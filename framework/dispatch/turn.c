@@ -11,11 +11,10 @@
 
 static void begin(struct pl_thread *thread, struct pl_slot *slot)
 {
-    const struct pl_engine_settings *settings = &thread->engine->settings;
-
     thread->turn_began_ns = thread->now_ns;
-    thread->turn_end_ns = settings->turn_ns == 0 ? INT64_MAX : thread->now_ns + settings->turn_ns;
-    thread->turn_input_left = settings->turn_bytes == 0 ? SIZE_MAX : settings->turn_bytes;
+    thread->turn_end_ns =
+        thread->turn_ns_max == 0 ? INT64_MAX : thread->now_ns + thread->turn_ns_max;
+    thread->turn_input_left = thread->turn_bytes_max == 0 ? SIZE_MAX : thread->turn_bytes_max;
     thread->turn_output_left = PL_TURN_OUTPUT_BYTES_MAX;
     thread->clock_countdown = PL_TURN_CLOCK_EVERY;
     thread->has_declared_blocking = false;

@@ -158,6 +158,13 @@ close_socket:
     return err;
 }
 
+int pl_listener_share(int fd)
+{
+    const int on = 1;
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
 void pl_listener_remove(const struct pl_address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;

@@ -30,6 +30,10 @@ PL_MUST_CHECK int pl_listener_open(struct pl_address *address,
                                    const struct pl_listener_options *options, int *ret_fd,
                                    struct pl_error *error);
 
+/* More sockets may listen on the address of this one from now on, if is_port_shared. Errors:
+ * negative errno. Thread: any. */
+PL_MUST_CHECK int pl_listener_share(int fd);
+
 /* Removes a unix socket's file; does nothing for other addresses. */
 void pl_listener_remove(const struct pl_address *address);
 

@@ -100,6 +100,7 @@ struct pl_server *pl_server_new(const struct pl_app *app)
     if (server == NULL)
         return NULL;
     memcpy(&server->app, app, app->bytes < sizeof(*app) ? app->bytes : sizeof(*app));
+    pthread_mutex_init(&server->control_lock, NULL);
     pl_server_collect_modules(server, &server->app);
     return server;
 }
@@ -113,7 +114,12 @@ int pl_server_open_prepared(struct pl_server *server, struct pl_error *error)
     server->has_pool = true;
     pl_log_configure((enum pl_log_level)server->settings.log.level,
                      (enum pl_log_format)server->settings.log.format);
+    pl_conn_quota_init(&server->quota, 0);
     pl_server_set_limits(server);
+    err = pl_slot_table_open(&server->table, pl_server_slots_max(server));
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "the table of connections cannot be opened");
+    server->has_table = true;
     err = pl_server_open_services(server, error);
     return err < 0 ? err : pl_server_open_upstreams(server, error);
 }
@@ -150,7 +156,8 @@ static void log_start(struct pl_server *server)
     PL_LOG(PL_LOG_INFO,
            "%s: model=%s threads=%u listen=%s connections=%u buffers=%lluMiB message=%lluKiB",
            server->app.name, first->model->name, first->model_settings.threads, listen,
-           server->quota.max, (unsigned long long)(server->settings.limits.buffers >> 20),
+           atomic_load(&server->quota.max),
+           (unsigned long long)(server->settings.limits.buffers >> 20),
            (unsigned long long)(server->settings.limits.message >> 10));
     for (size_t i = 0; i < server->engines_count; i++) {
         const struct pl_engine_settings *settings = &server->engines[i].settings;
@@ -190,8 +197,8 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
             goto stop_engines;
         }
     }
-    for (size_t i = 0; i < server->engines_count; i++) {
-        err = pl_engine_arm_listeners(&server->engines[i], error);
+    for (size_t i = 0; i < server->listeners_count; i++) {
+        err = pl_server_arm_listener(&server->listeners[i], 0, error);
         if (err < 0)
             goto stop_app;
     }
@@ -253,8 +260,11 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 
     if (!server->is_started)
         return 0;
-    for (size_t i = 0; i < server->engines_count; i++)
-        pl_engine_drain(&server->engines[i]);
+    /* No change begins from here on, and the one that is under way ends before. */
+    pthread_mutex_lock(&server->control_lock);
+    server->is_stopping = true;
+    pthread_mutex_unlock(&server->control_lock);
+    pl_engine_drain(server->engines_by_number, server->engines_count);
     remove_unix_sockets(server);
     wait_until_empty(server, deadline_ms);
     if (conns_open(server) > 0)
@@ -296,9 +306,16 @@ void pl_server_close(struct pl_server *server)
         pl_engine_close(&server->engines[i]);
     for (size_t i = 0; i < server->services_count; i++)
         server->services[i].protocol->service_close(server->services[i].data);
+    for (size_t i = 0; i < server->listeners_count; i++)
+        pl_free(server->listeners[i].tokens);
+    if (server->has_table) {
+        pl_slot_table_close(&server->table);
+        pl_conn_quota_deinit(&server->quota);
+    }
     if (server->has_pool)
         pl_buffer_pool_deinit(&server->pool);
     pl_settings_free(server->schema.rows, &server->settings, &server->modules);
+    pthread_mutex_destroy(&server->control_lock);
     pl_free(server);
 }
 

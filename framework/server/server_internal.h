@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "engine.h"
+#include "listener.h"
 #include "service.h"
 #include "settings.h"
 #include "signals.h"
@@ -17,10 +18,16 @@
 #define PL_BINDINGS_MAX         32
 #define PL_SERVER_LISTENERS_MAX 256
 
+/* An address that a service listens on. One socket is enough for it; an engine with several handle
+ * sets has one in each, and a swap away from that leaves them: closing one would reset the
+ * connections in its backlog. */
 struct pl_server_listener {
     struct pl_address address;
     char text[PL_ADDRESS_TEXT_BYTES];
     struct pl_service *service; /* borrowed */
+    struct pl_listener_options options;
+    uint64_t *tokens; /* owned: of the sockets' slots */
+    uint32_t sockets_count;
 };
 
 struct pl_server {
@@ -33,22 +40,25 @@ struct pl_server {
 
     struct pl_buffer_pool pool;
     bool has_pool;
+    struct pl_slot_table table;
+    bool has_table;
+    pthread_mutex_t control_lock; /* held by one change at a time: a swap, a reload */
     struct pl_conn_quota quota;
     struct pl_service services[PL_SERVICES_MAX];
     size_t services_count;
     struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
-    size_t engines_count;
-    struct pl_engine *shared_engine;       /* one of them, or NULL */
-    struct pl_upstream_set *upstream_sets; /* owned */
-    uint32_t upstream_sets_count;
-    struct pl_upstream *upstreams; /* owned: settings.upstreams.count of them, in place */
-    size_t upstreams_count;        /* that were opened */
+    struct pl_engine *engines_by_number[PL_SERVICES_MAX];
+    _Atomic uint32_t engines_count;
+    struct pl_engine *shared_engine; /* one of them, or NULL */
+    struct pl_upstream *upstreams;   /* owned: settings.upstreams.count of them, in place */
+    size_t upstreams_count;          /* that were opened */
     struct pl_server_listener listeners[PL_SERVER_LISTENERS_MAX];
     size_t listeners_count;
     bool listeners_removed;
 
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
+    bool is_stopping; /* guarded by control_lock */
     _Atomic bool is_hurried;
 };
 
@@ -63,11 +73,29 @@ PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *
 
 /* How many connections there may be, of what the configuration wants and the descriptors allow. */
 void pl_server_set_limits(struct pl_server *server);
+/* Room for all connections there can ever be, and for what has a slot beside them. */
+uint32_t pl_server_slots_max(const struct pl_server *server);
 /* Services, their engines and listeners; what was opened before a failure stays the server's. */
 PL_MUST_CHECK int pl_server_open_services(struct pl_server *server, struct pl_error *error);
 /* Opens each service and closes it again: what the tables cannot check, a root or a route. */
 PL_MUST_CHECK int pl_server_check_services(struct pl_server *server, struct pl_error *error);
 PL_MUST_CHECK int pl_server_open_prepared(struct pl_server *server, struct pl_error *error);
+/* What an engine of that name is to be. */
+struct pl_engine_settings pl_server_engine_settings(const struct pl_server *server,
+                                                    const char *name,
+                                                    const struct pl_dispatch_settings *dispatch);
+/* Opens one more engine; no thread yet. */
+PL_MUST_CHECK int pl_server_add_engine(struct pl_server *server,
+                                       const struct pl_engine_settings *settings,
+                                       struct pl_engine **ret_engine, struct pl_error *error);
+/* Opens the sockets an address lacks so that each of `count` handle sets has one; those that were
+ * opened before an error stay, held. */
+PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
+                                        struct pl_engine *engine, uint32_t count,
+                                        struct pl_error *error);
+/* All sockets of the address begin to accept. */
+PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
+                                         struct pl_error *error);
 
 /* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
  * wrong; see server_timeline.c. Thread: any. */

@@ -5,7 +5,7 @@
  */
 #include "server_internal.h"
 
-#include "listener.h"
+#include "alloc.h"
 
 #include <paceline/limits.h>
 #include <paceline/log.h>
@@ -18,8 +18,9 @@
 /* Descriptors that are no connections: standard streams, sets, wakers, files being sent. */
 #define DESCRIPTORS_RESERVED 64
 
-/* Slots beside connections: listeners, timers and watches of the application. */
-#define SLOTS_RESERVED 1024
+/* Slots beside connections: listeners, one for each loop and address; timers and watches of the
+ * application. They are reserved, not touched. */
+#define SLOTS_RESERVED (64 * 1024)
 
 /* ---- limits
  * -------------------------------------------------------------------------------------- */
@@ -71,7 +72,7 @@ void pl_server_set_limits(struct pl_server *server)
     uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
     uint32_t wanted = server->settings.limits.connections;
 
-    server->quota.max = wanted < available ? wanted : available;
+    atomic_store(&server->quota.max, wanted < available ? wanted : available);
     if (usable <= 2 * reserved)
         PL_LOG(
             PL_LOG_WARNING,
@@ -84,33 +85,26 @@ void pl_server_set_limits(struct pl_server *server)
                available);
 }
 
+uint32_t pl_server_slots_max(const struct pl_server *server)
+{
+    return descriptors_usable() + SLOTS_RESERVED + pl_server_upstream_slots(server);
+}
+
 /* ---- engines
  * --------------------------------------------------------------------------------------- */
 
-/* What is no connection of a client has a slot too; where each loop has listeners of its own, these
- * must not take the room of connections. */
-static uint32_t slots_max(const struct pl_server *server,
-                          const struct pl_dispatch_settings *dispatch)
+struct pl_engine_settings pl_server_engine_settings(const struct pl_server *server,
+                                                    const char *name,
+                                                    const struct pl_dispatch_settings *dispatch)
 {
-    uint32_t loops = pl_models[dispatch->model]->has_loops ? threads_of(dispatch) : 0;
-
-    return server->quota.max + SLOTS_RESERVED + loops * PL_LISTENERS_MAX +
-           pl_server_upstream_slots(server);
-}
-
-static int open_engine(struct pl_server *server, const char *name,
-                       const struct pl_dispatch_settings *dispatch, struct pl_error *error)
-{
-    const struct pl_model_ops *model = pl_models[dispatch->model];
-    struct pl_engine_settings settings = {
+    return (struct pl_engine_settings){
         .name = name,
+        .timeline_entries = server->settings.timeline.entries,
         .arming = dispatch->arming == 0 ? &pl_arming_oneshot : &pl_arming_edge,
         .turn_ns = dispatch->turn.time_us * 1000,
         .turn_bytes = dispatch->turn.bytes,
         .is_balancing = dispatch->is_balancing,
-        .timeline_entries = server->settings.timeline.entries,
-        .slots_max = slots_max(server, dispatch),
-        .model = model,
+        .model = pl_models[dispatch->model],
         .model_settings = { .threads = threads_of(dispatch),
                             .queue_max = dispatch->queue.max,
                             .queue_full = (enum pl_queue_full)dispatch->queue.full,
@@ -118,32 +112,43 @@ static int open_engine(struct pl_server *server, const char *name,
                             .is_inlining = dispatch->is_inlining,
                             .is_pinning = dispatch->is_pinning },
     };
+}
+
+int pl_server_add_engine(struct pl_server *server, const struct pl_engine_settings *settings,
+                         struct pl_engine **ret_engine, struct pl_error *error)
+{
+    uint32_t number = atomic_load(&server->engines_count);
+    struct pl_engine *engine = &server->engines[number];
     int err;
 
-    err = pl_engine_open(&server->engines[server->engines_count], &settings, &server->pool,
-                         &server->quota, error);
-    if (err == 0)
-        server->engines_count++;
-    return err;
+    if (number == PL_SERVICES_MAX)
+        return pl_error_set(error, EX_CONFIG, -ENOSPC, "more than %d engines", PL_SERVICES_MAX);
+    err = pl_engine_open(engine, settings, &server->table, &server->pool, &server->quota, error);
+    if (err < 0)
+        return err;
+    engine->face.number = number;
+    server->engines_by_number[number] = engine;
+    atomic_store(&server->engines_count, number + 1);
+    *ret_engine = engine;
+    return 0;
 }
 
 /* The engine of a service: its own, or the one that all others share. */
 static int engine_of_service(struct pl_server *server, const struct pl_service_settings *settings,
                              struct pl_engine **ret_engine, struct pl_error *error)
 {
-    int err = 0;
+    struct pl_engine_settings wanted =
+        settings->has_dispatch
+            ? pl_server_engine_settings(server, settings->name, &settings->dispatch)
+            : pl_server_engine_settings(server, "default", &server->settings.dispatch);
+    int err;
 
-    if (settings->has_dispatch) {
-        err = open_engine(server, settings->name, &settings->dispatch, error);
-        if (err == 0)
-            *ret_engine = &server->engines[server->engines_count - 1];
-        return err;
-    }
+    if (settings->has_dispatch)
+        return pl_server_add_engine(server, &wanted, ret_engine, error);
     if (server->shared_engine == NULL) {
-        err = open_engine(server, "default", &server->settings.dispatch, error);
+        err = pl_server_add_engine(server, &wanted, &server->shared_engine, error);
         if (err < 0)
             return err;
-        server->shared_engine = &server->engines[server->engines_count - 1];
     }
     *ret_engine = server->shared_engine;
     return 0;
@@ -209,54 +214,114 @@ int pl_server_check_services(struct pl_server *server, struct pl_error *error)
     return 0;
 }
 
-/* One socket of an address, in one handle set. */
-static int open_socket(struct pl_server_listener *listener, struct pl_listener_options *options,
-                       struct pl_engine *engine, uint32_t shard, struct pl_error *error)
+/* One more socket of an address. */
+static int add_socket(struct pl_server_listener *listener, struct pl_engine *engine, bool is_alone,
+                      struct pl_error *error)
 {
+    uint32_t number = listener->sockets_count;
     int fd = -1;
-    int err = pl_listener_open(&listener->address, options, &fd, error);
+    int err = pl_listener_open(&listener->address, &listener->options, &fd, error);
 
     if (err < 0)
         return err;
-    err = pl_engine_listen(engine, shard, listener->service, fd, listener->address.is_datagram);
+    err = pl_engine_listen(engine, is_alone ? PL_LISTENER_ALONE : number, listener->service, fd,
+                           listener->address.is_datagram, &listener->tokens[number]);
     if (err < 0)
-        return pl_error_set(error, EX_OSERR, err, "service %s: too many listeners, or no memory",
+        return pl_error_set(error, EX_OSERR, err,
+                            "service %s: no slot, descriptor or memory for one more listener",
                             listener->service->name);
-    options->is_port_ours = true;
+    listener->sockets_count++;
+    listener->options.is_port_ours = true;
     return 0;
 }
 
-/* An engine with several handle sets has a socket in each; a unix socket's file leads to one. */
+/* The first one did not share its port with others yet. */
+static int share_port(struct pl_server_listener *listener, struct pl_engine *engine,
+                      struct pl_error *error)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; i < listener->sockets_count && err == 0; i++)
+        err = pl_listener_share(
+            pl_slot_table_at(engine->face.table, (uint32_t)listener->tokens[i])->handle.fd);
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "%s cannot be shared among sockets: errno %d",
+                            listener->text, -err);
+    listener->options.is_port_shared = true;
+    return 0;
+}
+
+int pl_server_add_sockets(struct pl_server_listener *listener, struct pl_engine *engine,
+                          uint32_t count, struct pl_error *error)
+{
+    /* A unix socket's file leads to one. */
+    bool is_alone = listener->address.socket.ss_family == AF_UNIX;
+    uint64_t *tokens;
+    int err = 0;
+
+    if (is_alone)
+        count = 1;
+    if (listener->sockets_count >= count)
+        return 0;
+    tokens = pl_alloc(count * sizeof(*tokens));
+    if (tokens == NULL)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for listeners");
+    if (listener->sockets_count > 0)
+        memcpy(tokens, listener->tokens, listener->sockets_count * sizeof(*tokens));
+    pl_free(listener->tokens);
+    listener->tokens = tokens;
+    if (listener->sockets_count > 0)
+        err = share_port(listener, engine, error);
+    else
+        listener->options.is_port_shared = count > 1;
+    while (err == 0 && listener->sockets_count < count)
+        err = add_socket(listener, engine, is_alone, error);
+    return err;
+}
+
+int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
+                           struct pl_error *error)
+{
+    int err = 0;
+
+    for (uint32_t i = from; i < listener->sockets_count && err == 0; i++)
+        err = pl_engine_arm_listener(atomic_load(&listener->service->engine), listener->tokens[i]);
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err,
+                            "service %s: a listener cannot be armed: errno %d",
+                            listener->service->name, -err);
+    return 0;
+}
+
 static int open_listener(struct pl_server *server, const struct pl_service_settings *settings,
                          struct pl_service *service, struct pl_engine *engine, const char *text,
                          struct pl_error *error)
 {
-    struct pl_listener_options options = { .backlog = (int)settings->backlog,
-                                           .unix_mode = settings->unix_mode,
-                                           .has_nodelay = settings->has_nodelay,
-                                           .has_keepalive = settings->has_keepalive };
     struct pl_server_listener *listener = &server->listeners[server->listeners_count];
-    uint32_t sockets = engine->face.shards_count;
     int err;
 
     if (server->listeners_count == PL_SERVER_LISTENERS_MAX)
         return pl_error_set(error, EX_CONFIG, -ENOSPC, "more than %d listeners",
                             PL_SERVER_LISTENERS_MAX);
+    *listener = (struct pl_server_listener){
+        .service = service,
+        .options = { .backlog = (int)settings->backlog,
+                     .unix_mode = settings->unix_mode,
+                     .has_nodelay = settings->has_nodelay,
+                     .has_keepalive = settings->has_keepalive,
+                     .has_deferral =
+                         settings->has_deferral && service->protocol->client_speaks_first },
+    };
     err = pl_address_parse(text, &listener->address, error);
     if (err < 0)
         return err;
-    if (listener->address.socket.ss_family == AF_UNIX)
-        sockets = 1;
-    options.is_port_shared = sockets > 1;
-    options.has_deferral = settings->has_deferral && service->protocol->client_speaks_first;
-    listener->service = service;
-    err = open_socket(listener, &options, engine, sockets > 1 ? 0 : PL_SHARD_ANY, error);
-    if (!options.is_port_ours && err < 0)
+    err = pl_server_add_sockets(listener, engine, atomic_load(&engine->shards_active), error);
+    if (listener->sockets_count == 0) {
+        pl_free(listener->tokens);
         return err;
+    }
     pl_address_format(&listener->address, listener->text, sizeof(listener->text));
     server->listeners_count++;
-    for (uint32_t i = 1; i < sockets && err == 0; i++)
-        err = open_socket(listener, &options, engine, i, error);
     return err;
 }
 
@@ -275,6 +340,8 @@ int pl_server_open_services(struct pl_server *server, struct pl_error *error)
             break;
         server->services_count++;
         err = engine_of_service(server, &all[i], &engine, error);
+        if (err == 0)
+            atomic_store(&service->engine, engine);
         for (uint32_t k = 0; k < all[i].listen.count && err == 0; k++)
             err = open_listener(server, &all[i], service, engine, listen[k], error);
     }

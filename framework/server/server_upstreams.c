@@ -19,23 +19,6 @@ uint32_t pl_server_upstream_slots(const struct pl_server *server)
     return count;
 }
 
-/* Every handle set of every engine. */
-static int collect_sets(struct pl_server *server)
-{
-    uint32_t count = 0;
-
-    for (size_t i = 0; i < server->engines_count; i++)
-        count += server->engines[i].face.shards_count;
-    server->upstream_sets = pl_alloc(count * sizeof(*server->upstream_sets));
-    if (server->upstream_sets == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < server->engines_count; i++)
-        for (uint32_t k = 0; k < server->engines[i].face.shards_count; k++)
-            server->upstream_sets[server->upstream_sets_count++] =
-                (struct pl_upstream_set){ .engine = &server->engines[i], .shard = k };
-    return 0;
-}
-
 int pl_server_open_upstreams(struct pl_server *server, struct pl_error *error)
 {
     const struct pl_upstream_settings *all = server->settings.upstreams.items;
@@ -45,11 +28,11 @@ int pl_server_open_upstreams(struct pl_server *server, struct pl_error *error)
     if (count == 0)
         return 0;
     server->upstreams = pl_alloc(count * sizeof(*server->upstreams));
-    if (server->upstreams == NULL || collect_sets(server) < 0)
+    if (server->upstreams == NULL)
         return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the upstreams");
     for (uint32_t i = 0; i < count && err == 0; i++) {
-        err = pl_upstream_open(&server->upstreams[i], &all[i], server->upstream_sets,
-                               server->upstream_sets_count, &server->pool, error);
+        err = pl_upstream_open(&server->upstreams[i], &all[i], server->engines_by_number,
+                               &server->pool, error);
         if (err == 0)
             server->upstreams_count++;
     }
@@ -86,5 +69,4 @@ void pl_server_close_upstreams(struct pl_server *server)
     for (size_t i = 0; i < server->upstreams_count; i++)
         pl_upstream_close(&server->upstreams[i]);
     pl_free(server->upstreams);
-    pl_free(server->upstream_sets);
 }

@@ -395,8 +395,8 @@ int pl_settings_add_default_service(const struct pl_settings_schema *schema,
     return err < 0 ? err : pl_settings_fill(pl_settings_of_protocol(module), service->module);
 }
 
-static int check_dispatch(const struct pl_dispatch_settings *dispatch, const char *where,
-                          const char *source, struct pl_error *error)
+int pl_settings_check_dispatch(const struct pl_dispatch_settings *dispatch, const char *where,
+                               const char *source, struct pl_error *error)
 {
     const struct pl_model_ops *model = pl_models[dispatch->model];
 
@@ -451,7 +451,7 @@ static int check_service(const struct pl_service_settings *service, uint32_t ind
     snprintf(where, sizeof(where), "services[%u] (%.24s): ", index, service->name);
     pl_settings_name_place(service->place, source, place, sizeof(place));
     err = check_listen(service, schema->modules.protocols[service->protocol], where, place, error);
-    return err < 0 ? err : check_dispatch(&service->dispatch, where, place, error);
+    return err < 0 ? err : pl_settings_check_dispatch(&service->dispatch, where, place, error);
 }
 
 static int check_name(const struct pl_service_settings *services, uint32_t index,
@@ -472,7 +472,7 @@ int pl_settings_check(const struct pl_settings *settings, const struct pl_settin
                       const char *source, struct pl_error *error)
 {
     const struct pl_service_settings *services = settings->services.items;
-    int err = check_dispatch(&settings->dispatch, "", source, error);
+    int err = pl_settings_check_dispatch(&settings->dispatch, "", source, error);
 
     if (err == 0 && settings->services.count == 0)
         return pl_error_set(error, EX_CONFIG, -EINVAL,

@@ -115,6 +115,9 @@ PL_MUST_CHECK int pl_settings_check_timeline(const struct pl_timeline_settings *
                                              const char *source, struct pl_error *error);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
+PL_MUST_CHECK int pl_settings_check_dispatch(const struct pl_dispatch_settings *dispatch,
+                                             const char *where, const char *source,
+                                             struct pl_error *error);
 PL_MUST_CHECK int pl_settings_check(const struct pl_settings *settings,
                                     const struct pl_settings_schema *schema, const char *source,
                                     struct pl_error *error);

@@ -96,7 +96,7 @@ static int make_records(struct pl_upstream *upstream)
     /* One for each place in line, and two for each connection: whoever ends an exchange passes its
      * connection on first. */
     uint32_t calls = 2 * pool->max + pool->max_waiters;
-    uint32_t lists = upstream->sets_count * upstream->servers_count;
+    uint32_t lists = PL_UPSTREAM_LISTS * upstream->servers_count;
 
     upstream->conns = pl_alloc(pool->max * sizeof(*upstream->conns));
     upstream->calls_count = calls;
@@ -121,15 +121,13 @@ static int make_records(struct pl_upstream *upstream)
 }
 
 int pl_upstream_open(struct pl_upstream *upstream, const struct pl_upstream_settings *settings,
-                     const struct pl_upstream_set *sets, uint32_t sets_count,
-                     struct pl_buffer_pool *buffers, struct pl_error *error)
+                     struct pl_engine *const *engines, struct pl_buffer_pool *buffers,
+                     struct pl_error *error)
 {
     int err;
 
-    PL_ASSERT(sets_count > 0);
     upstream->settings = settings;
-    upstream->sets = sets;
-    upstream->sets_count = sets_count;
+    upstream->engines = engines;
     upstream->service =
         (struct pl_service){ .name = settings->name,
                              .protocol = &pl_upstream_protocol,

@@ -75,7 +75,7 @@ struct pl_upstream_server {
 struct pl_upstream_waiter {
     struct pl_link link; /* guarded by the upstream's lock */
     bool is_lessee;
-    uint32_t set;                           /* in which it would like to have its connection */
+    uint32_t set;                           /* PL_UPSTREAM_SET, in which it would like to have it */
     const struct pl_upstream_server *avoid; /* could not be reached just now; NULL: none */
 };
 
@@ -113,16 +113,17 @@ struct pl_upstream_lessee {
     bool must_connect;
 };
 
-/* A handle set: of an engine, and which of its own. */
-struct pl_upstream_set {
-    struct pl_engine *engine; /* borrowed */
-    uint32_t shard;
-};
+/* A handle set: of which engine, and which of its own, in one number. It is where a thread would
+ * like its connections; a swap may leave fewer sets than it names, and the engine then chooses. */
+#define PL_UPSTREAM_SET(engine_number, shard) ((engine_number)*PL_THREADS_MAX + (shard))
+
+/* Idle connections stand in so many lists for each server, those of a handle set in one of them. */
+#define PL_UPSTREAM_LISTS 16
 
 /* Which slot of which engine it is; kept by whoever it was given to, because the connection may
  * close at once. */
 struct pl_upstream_place {
-    uint32_t set;   /* the index in upstream->sets */
+    uint32_t set;   /* that it was made in, or last asked for from */
     uint64_t token; /* of the slot */
 };
 
@@ -173,11 +174,10 @@ struct pl_upstream_strangers {
 
 struct pl_upstream {
     const struct pl_upstream_settings *settings; /* borrowed */
-    const struct pl_upstream_set *sets;          /* borrowed, sets_count; written in setup */
-    uint32_t sets_count;
-    struct pl_service service;             /* what its connections share */
-    struct pl_upstream_conn *conns;        /* owned: pool.max of them */
-    struct pl_upstream_call_record *calls; /* owned: calls_count of them */
+    struct pl_engine *const *engines;            /* borrowed: the server's, by their number */
+    struct pl_service service;                   /* what its connections share */
+    struct pl_upstream_conn *conns;              /* owned: pool.max of them */
+    struct pl_upstream_call_record *calls;       /* owned: calls_count of them */
     uint32_t calls_count;
     struct pl_resolver *resolver; /* owned; NULL when every server is a numeric address */
     struct pl_upstream_strangers strangers;
@@ -187,7 +187,7 @@ struct pl_upstream {
     uint32_t servers_count;
     uint32_t next_server;
     uint32_t ejected;
-    struct pl_link *idle; /* owned: a list per set and server, last used first */
+    struct pl_link *idle; /* owned: PL_UPSTREAM_LISTS per server, last used first */
     struct pl_link free_conns;
     struct pl_link free_calls;
     struct pl_link line;  /* of waiters, the first to be served first */
@@ -219,8 +219,8 @@ struct pl_upstream {
  */
 PL_MUST_CHECK int pl_upstream_open(struct pl_upstream *upstream,
                                    const struct pl_upstream_settings *settings,
-                                   const struct pl_upstream_set *sets, uint32_t sets_count,
-                                   struct pl_buffer_pool *buffers, struct pl_error *error);
+                                   struct pl_engine *const *engines, struct pl_buffer_pool *buffers,
+                                   struct pl_error *error);
 /* Warms up, resolves names. The engines run. Thread: control. */
 PL_MUST_CHECK int pl_upstream_start(struct pl_upstream *upstream, struct pl_error *error);
 /* Ends every call that waits, and takes no more; when it returns no thread of the application is
@@ -301,7 +301,7 @@ void pl_upstream_gone(struct pl_upstream_conn *conn);
 /* Serves the line as far as there is something to give. Thread: any. */
 void pl_upstream_serve_line(struct pl_upstream *upstream);
 /* The handle set of the calling thread. */
-uint32_t pl_upstream_own_set(const struct pl_upstream *upstream);
+uint32_t pl_upstream_own_set(void);
 
 /* ---- upstream_connect.c: a new connection
  * --------------------------------------------------------- */

@@ -193,7 +193,7 @@ static int begin_locked(struct pl_upstream *upstream, const struct pl_upstream_c
 int pl_upstream_call(struct pl_upstream *upstream, const struct pl_upstream_call *call,
                      struct pl_upstream_ticket *ret_ticket)
 {
-    uint32_t set = pl_upstream_own_set(upstream);
+    uint32_t set = pl_upstream_own_set();
     struct pl_upstream_ticket ticket = { .upstream = upstream };
     struct pl_upstream_call_record *record;
     struct pl_upstream_place place = { .token = PL_UPSTREAM_NOWHERE };

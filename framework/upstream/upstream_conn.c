@@ -170,7 +170,7 @@ static bool set_timer(struct pl_upstream_conn *conn)
     atomic_store_explicit(&slot->due_ms, due_ms, memory_order_relaxed);
     if (due_ms >= conn->armed_ms)
         return true;
-    if (ops_of(slot)->arm_timer(slot->engine, slot, due_ms) < 0)
+    if (ops_of(slot)->arm_timer(slot, due_ms) < 0)
         return false;
     conn->armed_ms = due_ms;
     return true;
@@ -194,7 +194,7 @@ static void hand_over(struct pl_upstream_conn *conn)
     struct pl_slot *slot = &conn->conn->slot;
     bool is_taken;
 
-    ops_of(slot)->forget(slot->engine, slot);
+    ops_of(slot)->forget(slot);
     slot->is_lent = true;
     pthread_mutex_lock(&upstream->lock);
     is_taken = conn->lessee != NULL;
@@ -255,8 +255,7 @@ const struct pl_slot_kind pl_upstream_kind = { .name = "upstream",
 
 static struct pl_slot *slot_at(struct pl_upstream *upstream, struct pl_upstream_place place)
 {
-    return pl_slot_table_at(&pl_engine_face_of(upstream->sets[place.set].engine)->table,
-                            (uint32_t)place.token);
+    return pl_slot_table_at(pl_engine_face_of(upstream->engines[0])->table, (uint32_t)place.token);
 }
 
 /* To the handle set of whoever asked: a slot there, the same descriptor. Thread: the holder. */
@@ -266,14 +265,14 @@ static void move(struct pl_upstream_conn *conn, uint32_t set)
     struct pl_slot *old = &conn->conn->slot;
     int fd = old->handle.fd;
 
-    ops_of(old)->forget(old->engine, old);
+    ops_of(old)->forget(old);
     if (pl_upstream_take_slot(conn, set, fd, false) < 0) {
         pl_slot_wake(old, PL_COMPLETION); /* no room there: it stays */
         return;
     }
     old->handle.fd = -1;
     pl_claim_close(&old->claim);
-    ops_of(old)->release(old->engine, old);
+    ops_of(old)->release(old);
     pthread_mutex_lock(&upstream->lock);
     PL_UPSTREAM_COUNT(upstream, moves);
     pthread_mutex_unlock(&upstream->lock);
@@ -366,7 +365,7 @@ void pl_upstream_conn_drop(struct pl_upstream_conn *conn)
     struct pl_slot *slot = &conn->conn->slot;
 
     pl_claim_close(&slot->claim);
-    ops_of(slot)->release(slot->engine, slot);
+    ops_of(slot)->release(slot);
     pl_upstream_gone(conn);
 }
 
@@ -384,7 +383,7 @@ static void let_rest(struct pl_upstream_conn *conn)
     /* Nothing rests in a drain, nor without memory for a timer. */
     if (atomic_load(&pl_engine_face_of(slot->engine)->is_draining) || !set_timer(conn))
         pl_upstream_doom_idle(conn);
-    else if (ops_of(slot)->let_go(slot->engine, slot, &reasons))
+    else if (ops_of(slot)->let_go(slot, &reasons))
         return;
     see_to(conn, reasons, conn->place.set);
 }
@@ -403,7 +402,7 @@ static void hand_on(struct pl_upstream_conn *conn, bool is_reusable)
     case PL_UPSTREAM_PASSED_TO_CALL:
         slot->is_lent = false;
         slot->next = PL_RUN_PROCESS;
-        ops_of(slot)->ready(slot->engine, slot);
+        ops_of(slot)->ready(slot);
         return;
     case PL_UPSTREAM_PASSED_TO_REST:
         slot->is_lent = false;

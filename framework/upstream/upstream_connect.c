@@ -22,8 +22,8 @@
 int pl_upstream_take_slot(struct pl_upstream_conn *conn, uint32_t set, int fd, bool is_lent)
 {
     struct pl_upstream *upstream = conn->upstream;
-    struct pl_engine *engine = upstream->sets[set].engine;
-    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine, upstream->sets[set].shard);
+    struct pl_engine *engine = upstream->engines[set / PL_THREADS_MAX];
+    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine, set % PL_THREADS_MAX);
 
     if (slot == NULL)
         return -ENOBUFS;
@@ -118,7 +118,6 @@ static int64_t connect_due_ms(struct pl_upstream_conn *conn, int64_t now_ms)
 
 void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
 {
-    struct pl_engine *engine = conn->upstream->sets[set].engine;
     int64_t now_ms = pl_clock_ms();
     int fd = -1;
     int err;
@@ -137,7 +136,7 @@ void pl_upstream_conn_open(struct pl_upstream_conn *conn, uint32_t set)
     }
     conn->due_ms = connect_due_ms(conn, now_ms);
     conn->conn->slot.next = PL_RUN_PROCESS;
-    pl_engine_face_of(engine)->ops->ready(engine, &conn->conn->slot);
+    pl_engine_face_of(conn->conn->slot.engine)->ops->ready(&conn->conn->slot);
 }
 
 static int wait_until_connected(int fd, int64_t until_ms)

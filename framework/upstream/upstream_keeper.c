@@ -214,7 +214,7 @@ static enum pl_next keep(struct keeper *keeper)
     pthread_mutex_unlock(&upstream->lock);
     if (!is_needed)
         return PL_CLOSE;
-    if (pl_engine_face_of(engine)->ops->arm_timer(engine, &keeper->slot, due_ms) < 0)
+    if (pl_engine_face_of(engine)->ops->arm_timer(&keeper->slot, due_ms) < 0)
         return PL_AGAIN; /* without memory for a timer it goes round; rarely, and not for long */
     return PL_WAIT;
 }
@@ -236,7 +236,7 @@ static void close_keeper(struct pl_slot *slot)
         dismiss_locked(upstream);
     pthread_mutex_unlock(&upstream->lock);
     pl_claim_close(&slot->claim);
-    pl_engine_face_of(slot->engine)->ops->release(slot->engine, slot);
+    pl_engine_face_of(slot->engine)->ops->release(slot);
 }
 
 static const struct pl_slot_kind keeper_kind = {
@@ -245,8 +245,8 @@ static const struct pl_slot_kind keeper_kind = {
 
 int pl_upstream_keeper_open(struct pl_upstream *upstream)
 {
-    struct pl_engine *engine = upstream->sets[0].engine;
-    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine, upstream->sets[0].shard);
+    struct pl_engine *engine = upstream->engines[0];
+    struct pl_slot *slot = pl_engine_face_of(engine)->ops->take(engine, 0);
 
     if (slot == NULL) {
         pthread_mutex_lock(&upstream->lock);
@@ -262,13 +262,13 @@ int pl_upstream_keeper_open(struct pl_upstream *upstream)
     upstream->keeper = slot->handle.token;
     upstream->has_keeper = true;
     pthread_mutex_unlock(&upstream->lock);
-    pl_engine_face_of(engine)->ops->ready(engine, slot);
+    pl_engine_face_of(engine)->ops->ready(slot);
     return 0;
 }
 
 void pl_upstream_keeper_hasten(struct pl_upstream *upstream, int64_t due_ms)
 {
-    struct pl_slot_table *table = &pl_engine_face_of(upstream->sets[0].engine)->table;
+    struct pl_slot_table *table = pl_engine_face_of(upstream->engines[0])->table;
     struct pl_slot *slot;
     uint64_t token;
     uint32_t reasons;

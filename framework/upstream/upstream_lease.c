@@ -49,12 +49,12 @@ static void note_loop(struct pl_upstream *upstream)
 /* ---- waiting -----------------------------------------------------------------------------------
  */
 
-static void init_lessee(struct pl_upstream *upstream, struct pl_upstream_lessee *lessee)
+static void init_lessee(struct pl_upstream_lessee *lessee)
 {
     pthread_condattr_t monotonic;
 
     *lessee = (struct pl_upstream_lessee){ .waiter = { .is_lessee = true } };
-    lessee->waiter.set = pl_upstream_own_set(upstream);
+    lessee->waiter.set = pl_upstream_own_set();
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&lessee->is_served, &monotonic);
@@ -230,7 +230,7 @@ int pl_upstream_lease(struct pl_upstream *upstream, int64_t deadline_ms,
 
     note_loop(upstream);
     pl_blocking_begin();
-    init_lessee(upstream, &lessee);
+    init_lessee(&lessee);
     err = obtain_ready(upstream, &lessee, until_ms);
     pthread_cond_destroy(&lessee.is_served);
     pl_blocking_end();

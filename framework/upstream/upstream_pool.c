@@ -17,19 +17,26 @@
 #include <errno.h>
 #include <string.h>
 
-static struct pl_link *idle_list(struct pl_upstream *upstream, uint32_t set,
+/* The loops of an engine stand in a row; the first of another engine elsewhere. */
+static uint32_t list_of(uint32_t set)
+{
+    return (set / PL_THREADS_MAX * 5 + set % PL_THREADS_MAX) % PL_UPSTREAM_LISTS;
+}
+
+static struct pl_link *idle_list(struct pl_upstream *upstream, uint32_t list,
                                  const struct pl_upstream_server *server)
 {
-    return &upstream->idle[set * upstream->servers_count + (server - upstream->servers)];
+    return &upstream->idle[list % PL_UPSTREAM_LISTS * upstream->servers_count +
+                           (server - upstream->servers)];
 }
 
 /* The first of a list of idle connections was used last: its peer and its memory are warm. */
 static struct pl_upstream_conn *take_idle_locked(struct pl_upstream *upstream, uint32_t own_set,
                                                  const struct pl_upstream_server *server)
 {
-    for (uint32_t i = 0; i < upstream->sets_count; i++) {
-        uint32_t set = (own_set + i) % upstream->sets_count;
-        struct pl_link *link = pl_list_take_first(idle_list(upstream, set, server));
+    for (uint32_t i = 0; i < PL_UPSTREAM_LISTS && upstream->idle_count > 0; i++) {
+        struct pl_link *link =
+            pl_list_take_first(idle_list(upstream, list_of(own_set) + i, server));
 
         if (link != NULL) {
             upstream->idle_count--;
@@ -171,8 +178,8 @@ void pl_upstream_doom_idle(struct pl_upstream_conn *conn)
 struct pl_upstream_conn *pl_upstream_doom_one_locked(struct pl_upstream *upstream,
                                                      const struct pl_upstream_server *server)
 {
-    for (uint32_t set = 0; set < upstream->sets_count; set++) {
-        struct pl_link *list = idle_list(upstream, set, server);
+    for (uint32_t i = 0; i < PL_UPSTREAM_LISTS; i++) {
+        struct pl_link *list = idle_list(upstream, i, server);
 
         for (struct pl_link *link = list->next; link != list; link = link->next) {
             struct pl_upstream_conn *conn = PL_CONTAINER_OF(link, struct pl_upstream_conn, link);
@@ -203,7 +210,7 @@ static enum pl_upstream_passed pass_on_locked(struct pl_upstream *upstream,
     first = pl_list_take_first(&upstream->line);
     if (first == NULL) {
         conn->state = PL_UPSTREAM_IDLE;
-        pl_list_prepend(idle_list(upstream, conn->place.set, conn->server), &conn->link);
+        pl_list_prepend(idle_list(upstream, list_of(conn->place.set), conn->server), &conn->link);
         upstream->idle_count++;
         return PL_UPSTREAM_PASSED_TO_REST;
     }
@@ -356,12 +363,11 @@ void pl_upstream_serve_line(struct pl_upstream *upstream)
     pthread_mutex_unlock(&upstream->lock);
 }
 
-uint32_t pl_upstream_own_set(const struct pl_upstream *upstream)
+uint32_t pl_upstream_own_set(void)
 {
     const struct pl_thread *thread = pl_thread_own();
 
-    for (uint32_t i = 0; i < upstream->sets_count && thread != NULL; i++)
-        if (upstream->sets[i].engine == thread->engine && upstream->sets[i].shard == thread->shard)
-            return i;
-    return 0;
+    if (thread == NULL)
+        return PL_UPSTREAM_SET(0, 0);
+    return PL_UPSTREAM_SET(pl_engine_face_of(thread->engine)->number, thread->shard);
 }

@@ -46,7 +46,8 @@ static uint16_t listen_on_free_port(struct rig *rig, bool is_datagram)
         pl_address_parse(is_datagram ? "udp:127.0.0.1:0" : "127.0.0.1:0", &address, &error), 0);
     if (pl_listener_open(&address, &options, &fd, &error) < 0)
         fail_msg("%s", error.message);
-    assert_int_equal(pl_engine_listen(&rig->engine, PL_SHARD_ANY, &rig->service, fd, is_datagram),
+    assert_int_equal(pl_engine_listen(&rig->engine, PL_LISTENER_ALONE, &rig->service, fd,
+                                      is_datagram, &rig->listeners[is_datagram]),
                      0);
     return ntohs(((struct sockaddr_in *)&address.socket)->sin_port);
 }
@@ -60,7 +61,6 @@ void rig_start(struct rig *rig, const struct rig_options *options)
         .arming = pl_arming_find(options->arming),
         .turn_ns = options->has_no_budget ? 0 : PL_TURN_TIME_US * 1000,
         .turn_bytes = options->has_no_budget ? 0 : PL_TURN_INPUT_BYTES_MAX,
-        .slots_max = options->conns_max + 64,
         .model = pl_model_find(words.model),
         .model_settings = { .threads = options->threads,
                             .queue_max = options->queue_max,
@@ -72,7 +72,8 @@ void rig_start(struct rig *rig, const struct rig_options *options)
     memset(rig, 0, sizeof(*rig));
     descriptors_now(&rig->descriptors_before);
     probe_init(&rig->probe);
-    rig->quota.max = options->conns_max;
+    pl_conn_quota_init(&rig->quota, options->conns_max);
+    assert_int_equal(pl_slot_table_open(&rig->table, options->conns_max + 64), 0);
     rig->service = (struct pl_service){ .name = "probe",
                                         .protocol = &probe_protocol,
                                         .data = &rig->probe,
@@ -83,19 +84,21 @@ void rig_start(struct rig *rig, const struct rig_options *options)
                                         .write_ms = options->write_ms,
                                         .handler_ms = options->handler_ms };
     assert_int_equal(pl_buffer_pool_init(&rig->pool, options->buffer_bytes), 0);
-    if (pl_engine_open(&rig->engine, &settings, &rig->pool, &rig->quota, &error) < 0)
+    if (pl_engine_open(&rig->engine, &settings, &rig->table, &rig->pool, &rig->quota, &error) < 0)
         fail_msg("%s", error.message);
     rig->port = listen_on_free_port(rig, false);
     rig->datagram_port = listen_on_free_port(rig, true);
-    if (pl_engine_start(&rig->engine, &error) < 0 ||
-        pl_engine_arm_listeners(&rig->engine, &error) < 0)
+    if (pl_engine_start(&rig->engine, &error) < 0)
         fail_msg("%s", error.message);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pl_engine_arm_listener(&rig->engine, rig->listeners[i]), 0);
 }
 
 struct pl_stats *rig_stats(struct rig *rig, struct pl_stats *stats)
 {
     memset(stats, 0, sizeof(*stats));
     pl_engine_stats(&rig->engine, stats);
+    stats->counters[PL_STAT_posts_stale] += atomic_load(&rig->table.posts_stale);
     return stats;
 }
 
@@ -105,6 +108,8 @@ void rig_stop_at_once(struct rig *rig, const int *fds, size_t count)
     /* Tokens are good as long as the engine lives: its posters must have ended. */
     probe_deinit(&rig->probe);
     pl_engine_close(&rig->engine);
+    pl_slot_table_close(&rig->table);
+    pl_conn_quota_deinit(&rig->quota);
     pl_buffer_pool_deinit(&rig->pool);
     assert_int_equal(rig->probe.violations, 0);
     assert_int_equal(rig->probe.opened, rig->probe.closed);
@@ -114,11 +119,18 @@ void rig_stop_at_once(struct rig *rig, const int *fds, size_t count)
     descriptors_expect_no_new(&rig->descriptors_before);
 }
 
+void rig_drain(struct rig *rig)
+{
+    struct pl_engine *const engines[] = { &rig->engine };
+
+    pl_engine_drain(engines, 1);
+}
+
 void rig_stop(struct rig *rig)
 {
     int64_t until = client_now_ms() + CLIENT_DEADLINE_MS;
 
-    pl_engine_drain(&rig->engine);
+    rig_drain(rig);
     while (!pl_engine_is_empty(&rig->engine)) {
         if (client_now_ms() > until)
             fail_msg("%u slots are left after the drain", atomic_load(&rig->engine.slots_open));

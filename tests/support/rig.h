@@ -21,18 +21,22 @@ struct rig_options {
 
 struct rig {
     struct pl_engine engine;
+    struct pl_slot_table table;
     struct pl_buffer_pool pool;
     struct pl_conn_quota quota;
     struct pl_service service;
     struct probe probe;
     uint16_t port;
     uint16_t datagram_port;
+    uint64_t listeners[2]; /* tokens */
     struct descriptors descriptors_before;
 };
 
 /* What every case starts from: a model with a few threads and long deadlines. */
 struct rig_options rig_defaults(void);
 void rig_start(struct rig *rig, const struct rig_options *options);
+/* Asks every slot to come to its end. */
+void rig_drain(struct rig *rig);
 /* Drains, stops, closes; fails on a leaked descriptor, buffer or connection, and on a violation of
  * one thread at a time. */
 void rig_stop(struct rig *rig);

@@ -7,11 +7,10 @@
 #ifndef PACELINE_CONTROL_H
 #define PACELINE_CONTROL_H
 
+#include <paceline/limits.h>
 #include <paceline/server.h>
 
 #include <stdbool.h>
-
-#define PL_NAME_BYTES_MAX 64
 
 /* ---- changes ------------------------------------------------------------------------------- */
 

@@ -94,9 +94,11 @@
 #define PL_INCLUDE_FILES_MAX 64
 #define PL_INCLUDE_DEPTH_MAX 8
 
+/* The name of a service or an engine where it is copied; longer ones are cut. */
+#define PL_NAME_BYTES_MAX 64
+
 /* Services, listeners and routes of one process. */
 #define PL_SERVICES_MAX  64
-#define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
 
 /* After a connection that could not be made, none is made ahead of calls for this long. */

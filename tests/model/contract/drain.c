@@ -9,7 +9,6 @@
 static void drain_answers_what_is_in_flight(void **state)
 {
     int idle, parked, working;
-    struct pl_engine *engine = &contract.rig.engine;
 
     (void)state;
     contract_start();
@@ -22,7 +21,7 @@ static void drain_answers_what_is_in_flight(void **state)
     working = client_connect(contract.rig.port);
     client_say(working, "job -1 finished\n");
     client_await(&contract.rig.probe.blocked, 1);
-    pl_engine_drain(engine);
+    rig_drain(&contract.rig);
     probe_open_gate(&contract.rig.probe);
     client_expect_end(idle);
     assert_int_equal(probe_release(&contract.rig.probe), 0);
@@ -55,7 +54,7 @@ static void drain_ends_a_client_that_pipelines_without_end(void **state)
     fd = client_connect(contract.rig.port);
     (void)!send(fd, flood, at, MSG_DONTWAIT | MSG_NOSIGNAL);
     client_await(&contract.rig.probe.commands, 1);
-    pl_engine_drain(&contract.rig.engine);
+    rig_drain(&contract.rig);
     while (is_open) {
         ssize_t received = recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
 
@@ -83,7 +82,7 @@ static void drain_answers_a_request_that_already_stands_in_the_socket(void **sta
         client_say(fd, "echo first\n");
         client_expect(fd, "first\n");
         client_say(fd, "echo second\n");
-        pl_engine_drain(&contract.rig.engine);
+        rig_drain(&contract.rig);
         client_expect(fd, "second\n");
         client_expect_end(fd);
         client_close(fd);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One model hands the engine to another, while everything goes on.
+ *
+ *     1  the successor is opened; its threads stand at the gate     any failure: nothing has
+ * changed 2  the engine has the successor; the old one is retired 3  what stands in the rings is
+ * sorted anew: the old model had put it there 4  the gate opens 5  the old threads leave: those
+ * that wait at once, others after their turn 6  slots that belong elsewhere now are sent there 7
+ * the old model is closed when its last thread has left
+ *
+ * Between 4 and 5 both models wait and run; the claim word keeps them apart, as it keeps threads
+ * apart. A thread of the old one that puts a slot into a ring looks afterwards whether it is
+ * retired, and then sorts anew itself: 2 came before 3, so one of the two sees that slot. A start
+ * is a swap without an old model.
+ */
+#include "engine.h"
+
+#include "clock.h"
+#include "engine_home.h"
+#include "engine_slots.h"
+
+#include <paceline/log.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* ---- beginnings --------------------------------------------------------------------------------
+ */
+
+static int open_successor(struct pl_engine *engine, const struct pl_engine_settings *settings,
+                          struct pl_model **ret_model, struct pl_error *error)
+{
+    int err = pl_engine_open_shards(engine, pl_engine_shards_wanted(settings));
+
+    if (err == 0)
+        err = pl_model_open(engine, settings, ret_model);
+    if (err < 0)
+        return pl_error_set(
+            error, EX_OSERR, err, "engine %s: model %s cannot be started with %u threads: errno %d",
+            settings->name, settings->model->name, settings->model_settings.threads, -err);
+    return 0;
+}
+
+static void install(struct pl_engine *engine, struct pl_model *successor,
+                    const struct pl_engine_settings *settings)
+{
+    struct pl_slot_table *table = engine->face.table;
+    struct pl_model *old = engine->model;
+    uint32_t active = pl_engine_shards_wanted(settings);
+    uint16_t placement = (uint16_t)(atomic_load(&table->placement) + 1);
+
+    pthread_mutex_lock(&engine->model_lock);
+    engine->model = successor;
+    if (active != atomic_load(&engine->shards_active))
+        atomic_store(&engine->dealt, placement);
+    pl_engine_take_settings(engine, settings);
+    atomic_store(&table->placement, placement); /* after all that it says has changed */
+    if (old != NULL)
+        atomic_store(&old->is_retired, true);
+    pthread_mutex_unlock(&engine->model_lock);
+}
+
+int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
+{
+    struct pl_model *model;
+    int err = open_successor(engine, &engine->settings, &model, error);
+
+    if (err < 0)
+        return err;
+    install(engine, model, &engine->settings);
+    pl_engine_sort_anew(engine);
+    pl_model_let_go(model);
+    return 0;
+}
+
+/* ---- changes -----------------------------------------------------------------------------------
+ */
+
+void pl_engine_send_home(struct pl_engine *engine, struct pl_swap_figures *ret_figures)
+{
+    atomic_fetch_add(&engine->face.table->placement, 1);
+    pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
+}
+
+int pl_engine_swap(struct pl_engine *engine, const struct pl_engine_settings *settings,
+                   struct pl_swap_figures *ret_figures, struct pl_error *error)
+{
+    struct pl_model *old = engine->model;
+    bool must_move = settings->arming != engine->settings.arming ||
+                     pl_engine_shards_wanted(settings) != atomic_load(&engine->shards_active);
+    struct pl_model *successor;
+    int err = open_successor(engine, settings, &successor, error);
+
+    if (err < 0)
+        return err;
+    *ret_figures = (struct pl_swap_figures){ .moved = 0 };
+    install(engine, successor, settings);
+    pl_engine_sort_anew(engine);
+    pl_model_let_go(successor);
+    pl_model_stop(old);
+    if (must_move)
+        pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
+    old->older = engine->retired;
+    engine->retired = old;
+    (void)pl_engine_reap(engine);
+    return 0;
+}
+
+/* ---- ends --------------------------------------------------------------------------------------
+ */
+
+static uint32_t reap_until(struct pl_engine *engine, int64_t deadline_ms)
+{
+    struct pl_model **at = &engine->retired;
+    uint32_t left = 0;
+
+    while (*at != NULL) {
+        struct pl_model *model = *at;
+        uint32_t left_here = pl_model_join(model, deadline_ms);
+
+        left += left_here;
+        if (left_here > 0) {
+            at = &model->older;
+            continue;
+        }
+        *at = model->older;
+        pl_model_close(model);
+    }
+    return left;
+}
+
+uint32_t pl_engine_reap(struct pl_engine *engine)
+{
+    return reap_until(engine, pl_clock_ms());
+}
+
+static void name_stuck(struct pl_engine *engine)
+{
+    pthread_mutex_lock(&engine->places_lock);
+    for (struct pl_thread_place *place = atomic_load(&engine->places); place != NULL;
+         place = place->next) {
+        struct pl_handler_note *note;
+
+        if (place->thread == NULL || atomic_load(&place->stats.role) == PL_ROLES_COUNT)
+            continue;
+        note = atomic_load(&place->thread->handler_note);
+        PL_LOG(PL_LOG_ERROR, "thread %s does not leave handler %s; it is left behind", place->name,
+               note != NULL ? note->name : "(unknown)");
+    }
+    pthread_mutex_unlock(&engine->places_lock);
+}
+
+/* The engine's own thread stands in no model, and models stay current until their threads have
+ * left: what these hand over goes to the rings. */
+uint32_t pl_engine_stop(struct pl_engine *engine, int64_t deadline_ms)
+{
+    struct pl_model *model = engine->model;
+    uint32_t left;
+
+    if (model == NULL)
+        return 0;
+    pl_model_stop(model);
+    left = pl_model_join(model, deadline_ms) + reap_until(engine, deadline_ms);
+    if (left > 0) {
+        name_stuck(engine);
+        return left;
+    }
+    pthread_mutex_lock(&engine->model_lock);
+    engine->model = NULL;
+    pthread_mutex_unlock(&engine->model_lock);
+    pl_model_close(model);
+    return 0;
+}
