@@ -29,9 +29,10 @@ static int find_service(struct pl_server *server, const char *name, struct targe
                         struct pl_error *error)
 {
     struct pl_service_settings *all = server->settings.services.items;
+    struct pl_server_seat *seat = pl_server_find_seat(server, name);
 
-    for (uint32_t i = 0; i < server->settings.services.count; i++) {
-        struct pl_engine *engine = atomic_load(&server->services[i].engine);
+    for (uint32_t i = 0; i < server->settings.services.count && seat != NULL; i++) {
+        struct pl_engine *engine = atomic_load(&seat->base.current->engine);
 
         if (strcmp(all[i].name, name) != 0)
             continue;
@@ -40,7 +41,7 @@ static int find_service(struct pl_server *server, const char *name, struct targe
                                    .settings = &all[i].dispatch,
                                    .has_dispatch = &all[i].has_dispatch };
         if (engine == server->shared_engine)
-            target->service = &server->services[i];
+            target->service = seat->base.current;
         return 0;
     }
     return pl_error_set(error, EX_USAGE, -EINVAL,
@@ -136,25 +137,13 @@ static int add_sockets(struct pl_server *server, const struct target *target, ui
     return err;
 }
 
-/* An engine of that name that no service uses any more, or a new one. */
-static int engine_for(struct pl_server *server, const struct pl_engine_settings *settings,
-                      struct pl_engine **ret_engine, struct pl_error *error)
-{
-    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
-        if (strcmp(server->engines[i].settings.name, settings->name) == 0) {
-            *ret_engine = &server->engines[i];
-            return 0;
-        }
-    return pl_server_add_engine(server, settings, ret_engine, error);
-}
-
 /* The service leaves the engine it shares, with all its connections. */
 static int swap_out(struct pl_server *server, struct target *target,
                     const struct pl_engine_settings *settings, struct pl_swap_figures *figures,
                     struct pl_error *error)
 {
     struct pl_engine *engine;
-    int err = engine_for(server, settings, &engine, error);
+    int err = pl_server_engine_for(server, settings, &engine, error);
 
     if (err < 0)
         return err;
@@ -163,7 +152,7 @@ static int swap_out(struct pl_server *server, struct target *target,
     if (err < 0)
         return err;
     pl_engine_note_shortest(engine, target->service);
-    atomic_store(&target->service->engine, engine);
+    pl_server_set_engine(server, (struct pl_server_seat *)(void *)target->service->seat, engine);
     target->engine = engine;
     pl_engine_send_home(engine, figures);
     return 0;

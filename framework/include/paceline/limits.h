@@ -98,8 +98,15 @@
 #define PL_NAME_BYTES_MAX 64
 
 /* Services, listeners and routes of one process. */
-#define PL_SERVICES_MAX  64
-#define PL_ROUTES_MAX    256
+#define PL_SERVICES_MAX 64
+#define PL_ROUTES_MAX   256
+
+/* Configurations of one service that may still have connections: each keeps its routes and files,
+ * and a reload that would make more is refused until some have ended. */
+#define PL_SERVICE_GENERATIONS_MAX 32
+
+/* Lines one reload writes to the log; all of them stand in its report. */
+#define PL_RELOAD_LINES_MAX 32
 
 /* After a connection that could not be made, none is made ahead of calls for this long. */
 #define PL_UPSTREAM_WARM_RETRY_MS 1000
