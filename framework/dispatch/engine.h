@@ -41,6 +41,10 @@ struct pl_conn_quota {
 
 void pl_conn_quota_init(struct pl_conn_quota *quota, uint32_t max);
 void pl_conn_quota_deinit(struct pl_conn_quota *quota);
+struct pl_engine;
+/* Another maximum: nobody is closed, and who waits for room looks again. `engine`: one of those
+ * that share it. Thread: any. */
+void pl_conn_quota_set_max(struct pl_engine *engine, uint32_t max);
 
 /* What `dispatch` says of an engine; a swap changes all but the first two. */
 struct pl_engine_settings {
@@ -134,6 +138,19 @@ PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, uint32_t number,
                                    uint64_t *ret_token);
 /* The listener begins to accept. After an error it is held still. Thread: control. */
 PL_MUST_CHECK int pl_engine_arm_listener(struct pl_engine *engine, uint64_t token);
+/* Registers it in its handle set, so that the arming of a later pl_engine_arm_listener() finds
+ * nothing left to fail; it is held still. Errors: a negative errno. Thread: control. */
+PL_MUST_CHECK int pl_engine_ready_listener(struct pl_engine *engine, uint64_t token);
+/* Closes one that was never armed: who has connected meanwhile is cut off. Thread: control. */
+void pl_engine_abandon_listener(struct pl_engine *engine, uint64_t token);
+/* Accepts who waits already, and closes then. Connections are left alone. Thread: control. */
+void pl_engine_drop_listener(struct pl_engine *engine, uint64_t token);
+/* What it accepts from its next turn on is the service's, and where that belongs it goes when it is
+ * sent home. Thread: control. */
+void pl_engine_reseat_listener(struct pl_engine *engine, uint64_t token,
+                               struct pl_service *service);
+/* Its descriptor, which the slot owns. Thread: control. */
+int pl_engine_listener_fd(struct pl_engine *engine, uint64_t token);
 /* A service's deadlines are no shorter than this. Thread: control. */
 void pl_engine_note_shortest(struct pl_engine *engine, const struct pl_service *service);
 

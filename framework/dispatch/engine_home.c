@@ -18,7 +18,7 @@ struct place {
 
 /* A slot stays in its handle set as long as that has a thread and its engine has not dealt anew
  * since the slot looked last. */
-static struct place home_of(const struct pl_slot *slot)
+static struct place home_of(struct pl_slot *slot)
 {
     uint32_t number = slot->index;
     struct pl_engine *wanted = slot->kind->home == NULL ? NULL : slot->kind->home(slot, &number);
