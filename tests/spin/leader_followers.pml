@@ -7,7 +7,7 @@
  *     take_ready, look_at_kernel, become_leader, leave_leadership, lead, promote_new_leader,
  *     is_someone_needed, wake_someone        the functions of these names there
  *     park, wake_one              pl_thread_set_park(), pl_thread_set_wake_one() (thread_set.c)
- *     deputy, look, stir          deputy_main(), look(), pl_deputy_stir() (deputy.c)
+ *     deputy, stir                deputy_main() with its look(), pl_deputy_stir() (deputy.c)
  *     idle, wake[], searching     the stack of followers, their semaphores, 0 or 1
  *     ring, events, waker         what stands in the ready ring, what the kernel would report, the
  *                                 eventfd that ends the leader's wait

@@ -28,7 +28,8 @@ search() {
 }
 
 was_cut() {
-    grep -qE 'max search depth too small|out of memory|reached -DMEMLIM|hash table full' "$scratch/pan.log"
+    grep -qE 'max search depth too small|out of memory|reached -DMEMLIM|hash table full' \
+        "$scratch/pan.log"
 }
 
 holds() {
