@@ -93,8 +93,8 @@
 #define PL_NAME_BYTES_MAX 64
 
 /* Services, listeners and routes of one process. */
-#define PL_SERVICES_MAX  64
-#define PL_ROUTES_MAX    256
+#define PL_SERVICES_MAX 64
+#define PL_ROUTES_MAX   256
 
 /* After a connection that could not be made, none is made ahead of calls for this long. */
 #define PL_UPSTREAM_WARM_RETRY_MS 1000
