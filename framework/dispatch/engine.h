@@ -221,10 +221,15 @@ void pl_engine_sort_anew(struct pl_engine *engine);
 /*
  * Waits for the kernel in the thread's own handle set: at most `events_max` events, at most
  * `timeout_ms` (-1: without end). Every slot that was won stands in *won, held by the caller, whose
- * clock is fresh; those whose turn is brief have had it. Thread: the one that waits.
+ * clock is fresh; those whose turn is brief have had it. One that is to stop takes nothing.
+ * Thread: the one that waits.
  */
-void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
-                    int timeout_ms, struct pl_slot_queue *won);
+void pl_engine_poll(struct pl_thread *thread, size_t events_max, int timeout_ms,
+                    struct pl_slot_queue *won);
+/* The same for a thread that pl_shard_wake() is to find: without end, unless something stands in
+ * `ring`, or `is_awaited`. */
+void pl_engine_sleep(struct pl_thread *thread, struct pl_ready_ring *ring, size_t events_max,
+                     bool is_awaited, struct pl_slot_queue *won);
 /*
  * For the only thread that waits in a handle set: a round of what came from the kernel and stands
  * in the shard's ring. Waits unless there is something, or `is_awaited`. Returns the first slot or
