@@ -93,6 +93,8 @@ static void commit(struct pl_reload *reload)
             reload->must_send_home = true;
         pl_engine_note_shortest(plan->engine, pl_reload_service_of(plan));
         pl_server_set_engine(reload->server, plan->seat, plan->engine);
+        if (!plan->settings->has_dispatch)
+            reload->server->shared_engine = plan->engine;
     }
     for (uint32_t i = 0; i < reload->swaps_count; i++) {
         const struct pl_engine_settings *now = &reload->swaps[i].engine->settings;

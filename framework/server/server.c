@@ -296,8 +296,7 @@ static void wait_until_empty(struct pl_server *server, int64_t deadline_ms)
 
 uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 {
-    int64_t allowed_ms = drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
-    int64_t deadline_ms = pl_clock_ms() + allowed_ms;
+    int64_t deadline_ms = pl_clock_ms();
     uint32_t left = 0;
 
     if (!server->is_started)
@@ -305,6 +304,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);
     server->is_stopping = true;
+    deadline_ms += drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
     pthread_mutex_unlock(&server->control_lock);
     pl_engine_drain(server->engines_by_number, server->engines_count);
     remove_unix_sockets(server);
