@@ -5,11 +5,7 @@
  */
 #include "reload.h"
 
-#include "engine_slots.h"
-
 #include <paceline/log.h>
-
-#include <stdio.h>
 
 static bool is_same_model(const struct pl_model_settings *a, const struct pl_model_settings *b)
 {
@@ -50,22 +46,12 @@ static int add_sockets(struct pl_reload *reload)
     return err;
 }
 
-static int start(struct pl_reload *reload, const struct pl_reload_service *plan)
+static bool is_prepared(const struct pl_reload *reload, const struct pl_engine *engine)
 {
-    pl_engine_take_settings(plan->engine, &plan->engine_settings);
-    return pl_engine_start(plan->engine, reload->error);
-}
-
-static int swap(struct pl_reload *reload, const struct pl_reload_service *plan)
-{
-    struct pl_reload_swap *done = &reload->swaps[reload->swaps_count];
-    struct pl_swap_figures figures;
-    int err;
-
-    *done = (struct pl_reload_swap){ .engine = plan->engine, .before = plan->engine->settings };
-    err = pl_engine_swap(plan->engine, &plan->engine_settings, &figures, reload->error);
-    reload->swaps_count += err == 0;
-    return err;
+    for (uint32_t i = 0; i < reload->swaps_count; i++)
+        if (reload->swaps[i].plan->engine == engine)
+            return true;
+    return false;
 }
 
 static int prepare(struct pl_reload *reload)
@@ -74,17 +60,66 @@ static int prepare(struct pl_reload *reload)
 
     for (uint32_t i = 0; i < reload->services_count && err == 0; i++) {
         const struct pl_reload_service *plan = &reload->services[i];
+        struct pl_reload_swap *swap = &reload->swaps[reload->swaps_count];
 
-        if (plan->engine->model == NULL)
-            err = start(reload, plan);
-        else if (!is_same(&plan->engine->settings, &plan->engine_settings))
-            err = swap(reload, plan);
+        if (is_prepared(reload, plan->engine) ||
+            (plan->engine->model != NULL &&
+             is_same(&plan->engine->settings, &plan->engine_settings)))
+            continue;
+        swap->plan = plan;
+        err = pl_engine_prepare_swap(plan->engine, &plan->engine_settings, &swap->successor,
+                                     reload->error);
+        reload->swaps_count += err == 0;
     }
     return err;
 }
 
+static void commit_swap(struct pl_reload *reload, const struct pl_reload_swap *swap)
+{
+    struct pl_engine *engine = swap->plan->engine;
+    const char *from = engine->model == NULL ? "none" : engine->settings.model->name;
+    const struct pl_engine_settings *now = &engine->settings;
+    struct pl_swap_figures figures;
+
+    pl_engine_swap(engine, swap->successor, &swap->plan->engine_settings, &figures);
+    (void)pl_engine_reap(engine, 0);
+    PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s after %s", now->name,
+           now->model->name, now->model_settings.threads, now->arming->name, from);
+    reload->report->swaps++;
+}
+
+static bool has_service(const struct pl_reload *reload, const struct pl_engine *engine)
+{
+    for (uint32_t i = 0; i < reload->services_count; i++)
+        if (reload->services[i].engine == engine)
+            return true;
+    return false;
+}
+
+/* One that the configuration has no use for keeps no threads. What is still open of a service that
+ * was dropped goes where others are. */
+static void rest_others(struct pl_reload *reload)
+{
+    struct pl_server *server = reload->server;
+    struct pl_engine *refuge = reload->services[0].engine;
+
+    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++) {
+        struct pl_engine *engine = &server->engines[i];
+
+        if (engine->model == NULL || has_service(reload, engine))
+            continue;
+        pl_engine_rest(engine, refuge);
+        (void)pl_engine_reap(engine, 0);
+        if (engine == server->shared_engine)
+            server->shared_engine = NULL;
+        PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
+    }
+}
+
 static void commit(struct pl_reload *reload)
 {
+    for (uint32_t i = 0; i < reload->swaps_count; i++)
+        commit_swap(reload, &reload->swaps[i]);
     for (uint32_t i = 0; i < reload->services_count; i++) {
         struct pl_reload_service *plan = &reload->services[i];
 
@@ -96,26 +131,13 @@ static void commit(struct pl_reload *reload)
         if (!plan->settings->has_dispatch)
             reload->server->shared_engine = plan->engine;
     }
-    for (uint32_t i = 0; i < reload->swaps_count; i++) {
-        const struct pl_engine_settings *now = &reload->swaps[i].engine->settings;
-
-        PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s instead of %s", now->name,
-               now->model->name, now->model_settings.threads, now->arming->name,
-               reload->swaps[i].before.model->name);
-    }
-    reload->report->swaps = reload->swaps_count;
+    rest_others(reload);
 }
 
 static void rollback(struct pl_reload *reload)
 {
-    while (reload->swaps_count > 0) {
-        struct pl_reload_swap *done = &reload->swaps[--reload->swaps_count];
-        struct pl_swap_figures figures;
-        struct pl_error error;
-
-        if (pl_engine_swap(done->engine, &done->before, &figures, &error) < 0)
-            PL_LOG(PL_LOG_ERROR, "%s; it keeps the model of the reload that failed", error.message);
-    }
+    while (reload->swaps_count > 0)
+        pl_engine_abandon_swap(reload->swaps[--reload->swaps_count].successor);
 }
 
 const struct pl_reload_step pl_reload_engines = { .prepare = prepare,

@@ -185,6 +185,13 @@ int pl_server_open(const struct pl_app *app, const char *config_path, const char
     return 0;
 }
 
+static void log_listeners(const struct pl_server *server, const char *prefix)
+{
+    for (size_t i = 0; i < server->listeners_count; i++)
+        PL_LOG(PL_LOG_INFO, "%s%s: listening on %s", prefix, server->listeners[i].service->name,
+               server->listeners[i].text);
+}
+
 /* The first line says it all; those behind it are made to be searched. */
 static void log_start(struct pl_server *server)
 {
@@ -207,9 +214,7 @@ static void log_start(struct pl_server *server)
         PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s", settings->name,
                settings->model->name, settings->model_settings.threads, settings->arming->name);
     }
-    for (size_t i = 0; i < server->listeners_count; i++)
-        PL_LOG(PL_LOG_INFO, "service %s: listening on %s", server->listeners[i].service->name,
-               server->listeners[i].text);
+    log_listeners(server, "service ");
     PL_LOG(PL_LOG_INFO, "ready");
 }
 
@@ -244,7 +249,11 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
         if (err < 0)
             goto stop_app;
     }
-    log_start(server);
+    atomic_store(&server->is_serving, true);
+    if (server->is_inner)
+        log_listeners(server, "");
+    else
+        log_start(server);
     return 0;
 
 stop_app:
@@ -301,11 +310,13 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 
     if (!server->is_started)
         return 0;
+    atomic_store(&server->is_serving, false);
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);
     server->is_stopping = true;
     deadline_ms += drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
     pthread_mutex_unlock(&server->control_lock);
+    atomic_store(&server->drain_end_ms, deadline_ms);
     pl_engine_drain(server->engines_by_number, server->engines_count);
     remove_unix_sockets(server);
     wait_until_empty(server, deadline_ms);
