@@ -44,8 +44,8 @@ void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
     conn->slot.thread = thread;
     conn->slot.next = PL_RUN_RECEIVE;
     conn->output.cache = &thread->cache;
-    pl_ledger_open(pl_conn_ledger(conn), service, pl_thread_now_ms(thread), fd);
     pl_service_take(service);
+    pl_ledger_open(pl_conn_ledger(conn), service, pl_thread_now_ms(thread), fd);
     service->protocol->opened(conn);
 }
 
@@ -66,6 +66,7 @@ static void follow_service(struct pl_conn *conn)
     successor = pl_service_take_successor(conn->service);
     if (successor == NULL)
         return;
+    atomic_store_explicit(&pl_conn_ledger(conn)->of, successor, memory_order_release);
     pl_service_put(conn->service);
     conn->service = successor;
 }

@@ -42,9 +42,9 @@ struct pl_conn_quota {
 void pl_conn_quota_init(struct pl_conn_quota *quota, uint32_t max);
 void pl_conn_quota_deinit(struct pl_conn_quota *quota);
 struct pl_engine;
-/* Another maximum: nobody is closed, and who waits for room looks again. `engine`: one of those
- * that share it. Thread: any. */
-void pl_conn_quota_set_max(struct pl_engine *engine, uint32_t max);
+/* The maximum may have been raised: who waits for room looks again. `engine`: one of those that
+ * share it. Thread: any. */
+void pl_conn_quota_look_again(struct pl_engine *engine);
 
 /* What `dispatch` says of an engine; a swap changes all but the first two. */
 struct pl_engine_settings {

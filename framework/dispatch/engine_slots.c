@@ -133,10 +133,10 @@ static void say_that_there_is_room(struct pl_engine *engine)
             (void)pl_engine_claim(engine, tokens[i], PL_COMPLETION);
 }
 
-void pl_conn_quota_set_max(struct pl_engine *engine, uint32_t max)
+void pl_conn_quota_look_again(struct pl_engine *engine)
 {
-    atomic_store(&engine->quota->max, max);
-    say_that_there_is_room(engine);
+    if (atomic_load(&engine->quota->used) < atomic_load(&engine->quota->max))
+        say_that_there_is_room(engine);
 }
 
 static void forget_acceptor(struct pl_conn_quota *quota, uint64_t token)

@@ -220,20 +220,14 @@ static void rollback_nothing(struct pl_reload *reload)
     (void)reload;
 }
 
+/* After the settings; what the descriptors allow is looked at again. */
 static void commit_limits(struct pl_reload *reload)
 {
     struct pl_server *server = reload->server;
-    const struct pl_limits_settings *limits = &reload->generation->settings.limits;
-    uint32_t wanted = limits->connections, room = server->conns_room;
 
-    if (wanted != server->settings.limits.connections) {
-        if (wanted != UINT32_MAX && wanted > room)
-            PL_LOG(PL_LOG_WARNING,
-                   "limits.connections: %u, but the limit of descriptors (ulimit -n) allows %u",
-                   wanted, room);
-        pl_conn_quota_set_max(&server->engines[0], wanted < room ? wanted : room);
-    }
-    pl_buffer_pool_set_max(&server->pool, (size_t)limits->buffers);
+    pl_server_set_limits(server);
+    pl_conn_quota_look_again(&server->engines[0]);
+    pl_buffer_pool_set_max(&server->pool, (size_t)server->settings.limits.buffers);
 }
 
 static void commit_log(struct pl_reload *reload)
@@ -245,8 +239,7 @@ static void commit_log(struct pl_reload *reload)
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-/* Prepared and applied in this order; the settings come last, for the others compare with what
- * was. */
+/* Prepared and applied in this order; the settings come after those that compare with what was. */
 static const struct pl_reload_step services_step = { .prepare = prepare_services,
                                                      .commit = commit_services,
                                                      .rollback = rollback_services };

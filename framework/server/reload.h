@@ -18,12 +18,10 @@ struct pl_reload_service {
     bool has_new_seat;
 };
 
-/* A model that an engine is to get. */
+/* An engine that is to have another model, or its first. */
 struct pl_reload_swap {
-    struct pl_engine *engine;
-    struct pl_engine_settings settings;
-    const struct pl_model_ops *from;
-    struct pl_model *successor; /* owned until the commit */
+    const struct pl_reload_service *plan; /* one of those that want it */
+    struct pl_model *successor;           /* owned until the commit */
 };
 
 #define PL_RELOAD_NO_HEIR (-1)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The models of a reload: each successor stands ready, its threads at the gate, before the first of
- * them is given its engine. */
+/*
+ * The models of a reload: the last that is prepared, for a swap shows at once. One that fails
+ * leaves its engine as it was; those before it are swapped back then.
+ */
 #include "reload.h"
 
 #include <paceline/log.h>
-
-#include <stdio.h>
 
 static bool is_same_model(const struct pl_model_settings *a, const struct pl_model_settings *b)
 {
@@ -49,23 +49,9 @@ static int add_sockets(struct pl_reload *reload)
 static bool is_prepared(const struct pl_reload *reload, const struct pl_engine *engine)
 {
     for (uint32_t i = 0; i < reload->swaps_count; i++)
-        if (reload->swaps[i].engine == engine)
+        if (reload->swaps[i].plan->engine == engine)
             return true;
     return false;
-}
-
-static int prepare_swap(struct pl_reload *reload, const struct pl_reload_service *plan)
-{
-    struct pl_reload_swap *swap = &reload->swaps[reload->swaps_count];
-    int err;
-
-    *swap = (struct pl_reload_swap){ .engine = plan->engine,
-                                     .settings = plan->engine_settings,
-                                     .from = plan->engine->settings.model };
-    err = pl_engine_prepare_swap(plan->engine, &plan->engine_settings, &swap->successor,
-                                 reload->error);
-    reload->swaps_count += err == 0;
-    return err;
 }
 
 static int prepare(struct pl_reload *reload)
@@ -74,32 +60,38 @@ static int prepare(struct pl_reload *reload)
 
     for (uint32_t i = 0; i < reload->services_count && err == 0; i++) {
         const struct pl_reload_service *plan = &reload->services[i];
+        struct pl_reload_swap *swap = &reload->swaps[reload->swaps_count];
 
-        if (!is_prepared(reload, plan->engine) &&
-            (plan->engine->model == NULL ||
-             !is_same(&plan->engine->settings, &plan->engine_settings)))
-            err = prepare_swap(reload, plan);
+        if (is_prepared(reload, plan->engine) ||
+            (plan->engine->model != NULL &&
+             is_same(&plan->engine->settings, &plan->engine_settings)))
+            continue;
+        swap->plan = plan;
+        err = pl_engine_prepare_swap(plan->engine, &plan->engine_settings, &swap->successor,
+                                     reload->error);
+        reload->swaps_count += err == 0;
     }
     return err;
 }
 
-static void commit_swap(struct pl_reload_swap *swap)
+static void commit_swap(struct pl_reload *reload, const struct pl_reload_swap *swap)
 {
+    struct pl_engine *engine = swap->plan->engine;
+    const char *from = engine->model == NULL ? "none" : engine->settings.model->name;
+    const struct pl_engine_settings *now = &engine->settings;
     struct pl_swap_figures figures;
 
-    pl_engine_swap(swap->engine, swap->successor, &swap->settings, &figures);
-    PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s after %s", swap->settings.name,
-           swap->settings.model->name, swap->settings.model_settings.threads,
-           swap->settings.arming->name, swap->from->name);
-    (void)pl_engine_reap(swap->engine, 0);
+    pl_engine_swap(engine, swap->successor, &swap->plan->engine_settings, &figures);
+    (void)pl_engine_reap(engine, 0);
+    PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s after %s", now->name,
+           now->model->name, now->model_settings.threads, now->arming->name, from);
+    reload->report->swaps++;
 }
 
 static void commit(struct pl_reload *reload)
 {
-    struct pl_server *server = reload->server;
-
     for (uint32_t i = 0; i < reload->swaps_count; i++)
-        commit_swap(&reload->swaps[i]);
+        commit_swap(reload, &reload->swaps[i]);
     for (uint32_t i = 0; i < reload->services_count; i++) {
         struct pl_reload_service *plan = &reload->services[i];
 
@@ -107,11 +99,14 @@ static void commit(struct pl_reload *reload)
             plan->service != NULL)
             reload->must_send_home = true;
         pl_engine_note_shortest(plan->engine, pl_reload_service_of(plan));
-        pl_server_set_engine(server, plan->seat, plan->engine);
+        pl_server_set_engine(reload->server, plan->seat, plan->engine);
+        if (!plan->settings->has_dispatch)
+            reload->server->shared_engine = plan->engine;
     }
-    for (uint32_t i = 0; i < atomic_load(&server->engines_count) && reload->services_count > 0; i++)
-        pl_server_rest_if_left(server, &server->engines[i], reload->services[0].engine);
-    reload->report->swaps = reload->swaps_count;
+    /* What is still open of a service that was dropped goes where others are. */
+    for (uint32_t i = 0; i < atomic_load(&reload->server->engines_count); i++)
+        pl_server_rest_if_left(reload->server, &reload->server->engines[i],
+                               reload->services[0].engine);
 }
 
 static void rollback(struct pl_reload *reload)

@@ -305,18 +305,18 @@ static void wait_until_empty(struct pl_server *server, int64_t deadline_ms)
 
 uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 {
-    int64_t allowed_ms = drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
-    int64_t deadline_ms = pl_clock_ms() + allowed_ms;
+    int64_t deadline_ms = pl_clock_ms();
     uint32_t left = 0;
 
     if (!server->is_started)
         return 0;
     atomic_store(&server->is_serving, false);
-    atomic_store(&server->drain_end_ms, deadline_ms);
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);
     server->is_stopping = true;
+    deadline_ms += drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
     pthread_mutex_unlock(&server->control_lock);
+    atomic_store(&server->drain_end_ms, deadline_ms);
     pl_engine_drain(server->engines_by_number, server->engines_count);
     remove_unix_sockets(server);
     wait_until_empty(server, deadline_ms);

@@ -54,7 +54,6 @@ struct pl_server {
     bool has_table;
     pthread_mutex_t control_lock; /* held by one change at a time: a swap, a reload */
     struct pl_conn_quota quota;
-    uint32_t conns_room; /* limits.connections ends there: what the descriptors allow */
     struct pl_service_set services;
     struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
     struct pl_engine *engines_by_number[PL_SERVICES_MAX];

@@ -77,7 +77,6 @@ void pl_server_set_limits(struct pl_server *server)
         atomic_store(&server->quota.max, wanted);
         return;
     }
-    server->conns_room = available;
     atomic_store(&server->quota.max, wanted < available ? wanted : available);
     if (usable <= 2 * reserved)
         PL_LOG(

@@ -45,8 +45,13 @@ static bool is_used(struct pl_server *server, const struct pl_engine *engine)
 void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
                             struct pl_engine *refuge)
 {
-    if (engine != refuge && engine->model != NULL && !is_used(server, engine))
-        pl_engine_rest(engine, refuge);
+    if (engine == refuge || engine->model == NULL || is_used(server, engine))
+        return;
+    pl_engine_rest(engine, refuge);
+    (void)pl_engine_reap(engine, 0);
+    if (engine == server->shared_engine)
+        server->shared_engine = NULL;
+    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
 }
 
 static int find_service(struct pl_server *server, const char *name, struct swap *swap,
@@ -79,7 +84,7 @@ static int find(struct pl_server *server, const char *name, struct swap *ret_swa
         return pl_error_set(error, EX_UNAVAILABLE, -ESHUTDOWN, "swap: the server does not run");
     if (strcmp(name, "default") != 0)
         return find_service(server, name, ret_swap, error);
-    if (server->shared_engine == NULL || !is_used(server, server->shared_engine))
+    if (server->shared_engine == NULL)
         return pl_error_set(error, EX_USAGE, -EINVAL,
                             "swap: every service has a dispatch of its own; expected its name");
     *ret_swap = (struct swap){ .name = "default",

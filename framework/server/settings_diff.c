@@ -32,9 +32,9 @@ static void mark_cut(char *text, size_t size)
         memcpy(text + size - 4, "...", 3);
 }
 
-static void print_text(const char *value, FILE *out)
+static void print_text(const struct pl_setting *row, const char *value, FILE *out)
 {
-    if (value == NULL)
+    if (value == NULL && row->type != PL_SETTING_PATH)
         fputs("not set", out);
     else
         pl_setting_print_text(value, out);
@@ -65,7 +65,7 @@ static int print_value(const struct pl_setting *row, const void *data, char *tex
     if (row->type == PL_SETTING_TEXTS)
         print_texts(place_of(row, data), out);
     else
-        print_text(*(char *const *)place_of(row, data), out);
+        print_text(row, *(char *const *)place_of(row, data), out);
     (void)fclose(out); /* what does not fit is cut, and that is no error here */
     mark_cut(text, size);
     return 0;

@@ -90,14 +90,20 @@ static void write_file(const char *format, ...)
     assert_int_equal(fclose(file), 0);
 }
 
-static void write_version(int version, const char *listen)
+static void write_with(int version, const char *listen, const char *more)
 {
     write_file("services:\n"
                "  - name: web\n"
                "    protocol: http\n"
                "    listen: [ %s ]\n"
+               "%s"
                "    http: { routes: [ { path: /version, reply: { text: 'v%d' } } ] }\n",
-               listen, version);
+               listen, more, version);
+}
+
+static void write_version(int version, const char *listen)
+{
+    write_with(version, listen, "");
 }
 
 #define ONE "'127.0.0.1:0'"
@@ -296,6 +302,32 @@ static void a_service_of_another_name_takes_the_address_over(void **state)
     stop();
 }
 
+static void a_service_gets_a_model_of_its_own_and_gives_it_up(void **state)
+{
+    int fd;
+
+    (void)state;
+    start(1, ONE, NULL);
+    fd = client_connect(rig.port);
+    assert_int_equal(version_of(fd), 1);
+    write_with(1, ONE, "    dispatch: { model: per_core, threads: 2, arming: oneshot }\n");
+    reload_good();
+    assert_non_null(strstr(report.text, "changed services.web.dispatch: absent -> present\n"));
+    assert_int_equal(version_of(fd), 1);
+    await_version(rig.port, 1);
+    write_with(2, ONE, "    dispatch: { model: reactor, threads: 1 }\n");
+    reload_good();
+    assert_int_equal(report.swaps, 1);
+    await_version(rig.port, 2);
+    assert_int_equal(version_of(fd), 2);
+    write_version(3, ONE);
+    reload_good();
+    await_version(rig.port, 3);
+    assert_int_equal(version_of(fd), 3);
+    client_close(fd);
+    stop();
+}
+
 /* ---- when the old is closed -------------------------------------------------------------------
  */
 
@@ -406,12 +438,11 @@ static void await_requests(void)
         client_await(&asked[i], before[i] + REQUESTS);
 }
 
-static void nobody_notices_reloads_under_load(void **state)
+static void reload_under_load(const char *const *more, size_t more_count)
 {
     pthread_t clients[CLIENTS + 1];
     int version = 1;
 
-    (void)state;
     start(version, ONE, NULL);
     atomic_store(&must_end, 0);
     for (int i = 0; i < CLIENTS; i++) {
@@ -426,7 +457,7 @@ static void nobody_notices_reloads_under_load(void **state)
             assert_true(pl_server_reload(rig.server, &report, &error) < 0);
             continue;
         }
-        write_version(++version, i % 2 == 0 ? TWO : ONE);
+        write_with(++version, i % 2 == 0 ? TWO : ONE, more[(size_t)i % more_count]);
         reload_good();
     }
     await_version(rig.port, version);
@@ -436,6 +467,28 @@ static void nobody_notices_reloads_under_load(void **state)
     client_await(&closed, opened - 1); /* all but the last */
     assert_int_equal(opened, (uint32_t)version);
     stop();
+}
+
+static void nobody_notices_reloads_under_load(void **state)
+{
+    (void)state;
+    reload_under_load((const char *[]){ "" }, 1);
+}
+
+static void nobody_notices_models_that_come_and_go(void **state)
+{
+    static const char *const models[] = {
+        "",
+        "    dispatch: { model: per_core, threads: 2, arming: oneshot }\n",
+        "    dispatch: { model: leader_followers, threads: 2, arming: edge }\n",
+        "    dispatch: { model: half_sync_half_async, threads: 2 }\n",
+        "    dispatch: { model: proactor, threads: 1, arming: oneshot }\n",
+        "    dispatch: { model: reactor, threads: 0 }\n",
+        "    dispatch: { model: per_core, threads: 4 }\n",
+    };
+
+    (void)state;
+    reload_under_load(models, sizeof(models) / sizeof(models[0]));
 }
 
 /* Two who ask at once are served one after the other. */
@@ -476,9 +529,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(listeners_come_and_go_and_connections_stay),
         cmocka_unit_test(a_dropped_listener_accepts_who_waits),
         cmocka_unit_test(a_service_of_another_name_takes_the_address_over),
+        cmocka_unit_test(a_service_gets_a_model_of_its_own_and_gives_it_up),
         cmocka_unit_test(a_job_keeps_its_service),
         cmocka_unit_test(too_many_generations_are_refused),
         cmocka_unit_test(nobody_notices_reloads_under_load),
+        cmocka_unit_test(nobody_notices_models_that_come_and_go),
         cmocka_unit_test(callers_take_turns_and_a_stop_ends_them),
     };
 

@@ -89,7 +89,7 @@ static void texts_are_quoted_and_lists_stand_in_a_line(void **state)
     expect(0, "services.a.listen", "[ \"127.0.0.1:0\" ]",
            "[ \"127.0.0.1:0\", \"unix:/tmp/\\\"x\" ]", true);
     expect(1, "timeline.entries", "0", "1", false);
-    expect(2, "timeline.file", "not set", "\"/t\"", false);
+    expect(2, "timeline.file", "\"\"", "\"/t\"", false);
 }
 
 static void services_are_matched_by_name(void **state)
