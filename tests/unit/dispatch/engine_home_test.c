@@ -50,7 +50,7 @@ static void close_slot(struct pl_slot *slot)
     pl_engine_face_of(slot->engine)->ops->release(slot);
 }
 
-static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
+static struct pl_engine *home(struct pl_slot *slot, uint32_t *number)
 {
     (void)slot;
     (void)number;

@@ -62,9 +62,11 @@ static void swap(const struct way *way)
 {
     struct pl_engine_settings settings = settings_of(way);
     struct pl_error error = { .message = "" };
+    struct pl_model *successor;
 
-    if (pl_engine_swap(&rig.engine, &settings, &figures, &error) < 0)
+    if (pl_engine_prepare_swap(&rig.engine, &settings, &successor, &error) < 0)
         fail_msg("%s", error.message);
+    pl_engine_swap(&rig.engine, successor, &settings, &figures);
     assert_ptr_equal(rig.engine.model->ops, settings.model);
 }
 
@@ -72,7 +74,7 @@ static void await_no_retired(void)
 {
     int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
 
-    while (pl_engine_reap(&rig.engine) > 0) {
+    while (pl_engine_reap(&rig.engine, 0) > 0) {
         if (client_now_ms() > until_ms)
             fail_msg("threads of an old model do not leave");
         client_pause_ms(1);
@@ -194,7 +196,9 @@ static void a_swap_that_cannot_start_leaves_the_old_model_serving(void **state)
     none = before;
     none.rlim_cur = 0; /* no descriptor is left for what ends its waits */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(pl_engine_swap(&rig.engine, &settings, &figures, &error), -EMFILE);
+    assert_int_equal(
+        pl_engine_prepare_swap(&rig.engine, &settings, &(struct pl_model *){ NULL }, &error),
+        -EMFILE);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_non_null(strstr(error.message, "half_sync_half_async"));
     assert_ptr_equal(rig.engine.model, model);
