@@ -233,8 +233,7 @@ static void many_swaps_leave_no_more_than_a_few(void **state)
         swap(&ways[i % WAYS]);
         client_say(fds[i % CONNS], "echo again\n");
         client_expect(fds[i % CONNS], "again\n");
-        if (i % WAYS != 0)
-            continue;
+        /* Never more than two models at a time, so that they need the same places each round. */
         await_no_retired();
         if (i == 10 * WAYS) {
             descriptors = descriptors_count();
