@@ -103,8 +103,6 @@ struct pl_engine {
     pthread_mutex_t places_lock;              /* guards who has which */
     struct pl_timelines timelines;            /* of the model's threads, kept beyond them */
     struct pl_thread control;                 /* for turns run by the control thread */
-
-    _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
 };
 
 static inline uint32_t pl_engine_shards_count(const struct pl_engine *engine)
@@ -192,7 +190,7 @@ enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t
 /* Asks every slot of every engine of the table to come to its end: listeners close, idle
  * connections too, others after their exchange. Thread: control. */
 void pl_engine_drain(struct pl_engine *const *engines, size_t count);
-/* True when no slot is left. Thread: any. */
+/* True when no slot is left in any engine of its server. Thread: any. */
 bool pl_engine_is_empty(struct pl_engine *engine);
 /* Ends the threads of its models; returns how many have not left by the deadline, and names them in
  * the log. Thread: control. */

@@ -38,7 +38,7 @@ void engine_rig_open(struct engine_rig *rig, const struct pl_engine_settings *se
 
 void engine_rig_close(struct engine_rig *rig)
 {
-    assert_int_equal(atomic_load(&rig->engine.slots_open), 0);
+    assert_int_equal(atomic_load(&rig->table.slots_open), 0);
     pl_engine_leave_thread(&rig->thread);
     pl_engine_close(&rig->engine);
     pl_buffer_pool_deinit(&rig->pool);
