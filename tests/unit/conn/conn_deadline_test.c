@@ -23,6 +23,8 @@ static struct {
     struct pl_thread thread;
     struct pl_protocol protocol;
     struct pl_service service;
+    struct pl_slot_table table;
+    struct pl_engine_face face; /* in place of an engine's: where the connection is written down */
     struct pl_conn conn;
     int64_t due_ms;
     int peer_fd;
@@ -157,6 +159,9 @@ static int setup_output(void **state)
     f.conn.output.cache = &f.thread.cache;
     f.conn.after_send = PL_CLOSE;
     assert_int_equal(pl_output_append_borrowed(&f.conn.output, big, sizeof(big)), 0);
+    assert_int_equal(pl_slot_table_open(&f.table, 1), 0);
+    f.face.table = &f.table;
+    f.conn.slot.engine = (struct pl_engine *)&f.face;
     return 0;
 }
 
@@ -168,6 +173,7 @@ static int teardown_output(void **state)
     pl_close_fd(&f.peer_fd);
     pl_buffer_cache_deinit(&f.thread.cache);
     pl_buffer_pool_deinit(&f.pool);
+    pl_slot_table_close(&f.table);
     return 0;
 }
 
