@@ -134,7 +134,6 @@ int pl_admin_http_new(struct pl_server *watched, struct pl_admin_http **ret_http
     }
     http->watched = watched;
     http->has_page = watched->settings.admin.has_page;
-    pthread_mutex_init(&http->watchers_lock, NULL);
     add_routes(http);
     *ret_http = http;
     return 0;
@@ -150,7 +149,6 @@ void pl_admin_http_free(struct pl_admin_http *http)
 {
     if (http == NULL)
         return;
-    pthread_mutex_destroy(&http->watchers_lock);
     pl_free(http->upstream_stats);
     pl_free(http);
 }

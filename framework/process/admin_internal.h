@@ -12,7 +12,7 @@
 #include <paceline/http.h>
 #include <paceline/limits.h>
 
-#include <pthread.h>
+#include <stdatomic.h>
 
 /* 128 bits in hexadecimal digits. */
 #define ADMIN_TOKEN_BYTES 32
@@ -60,13 +60,12 @@ struct pl_admin_http {
     struct pl_stats stats;
     struct pl_upstream_stats *upstream_stats; /* owned */
     struct admin_sight sight;
-
-    pthread_mutex_t watchers_lock; /* guards what follows */
     struct admin_watcher watchers[PL_ADMIN_WATCHERS_MAX];
-    uint32_t watchers_count;
     struct pl_event_source timer;
     bool is_ticking;
-    bool is_stopping;
+
+    _Atomic uint32_t watchers_count; /* written by the admin thread, awaited by the stop */
+    _Atomic bool is_stopping;        /* written by the stop, read by the admin thread */
 };
 
 /* ---- admin_access.c --------------------------------------------------------------------------
