@@ -2,7 +2,8 @@
 /*
  * What an event says. Roles change far faster than anybody can be told, so they are sampled, and an
  * event brings the samples since the last one: a string of letters for each thread, L leader or
- * waiting for events, P processing, F follower or idle, '-' not there yet.
+ * waiting for events, P processing, F follower or idle, '-' not there: not yet, or
+ * no more.
  */
 #include "admin_internal.h"
 
@@ -46,7 +47,7 @@ static struct admin_lane *find_lane(struct admin_sight *sight, const struct pl_t
     return lane;
 }
 
-/* It was not there in the samples before this one. */
+/* It was not there in the samples so far. */
 static void pad_lane(struct admin_lane *lane, uint32_t samples_count)
 {
     while (lane->roles_count < samples_count)
@@ -215,23 +216,20 @@ static void put_lane(struct pl_json *json, struct admin_lane *lane,
 static void put_lanes(struct pl_json *json, struct admin_sight *sight, size_t engines_count)
 {
     size_t whole_size = json->size;
-    bool is_first = true;
 
     pl_json_put(json, ",\"lanes\":[");
     json->size -= EVENT_TAIL_BYTES;
     for (uint32_t i = 0; i < sight->lanes_count; i++) {
         size_t used = json->used;
 
-        if (!sight->lanes[i].is_seen) /* it left since the last event */
-            continue;
-        pl_json_put(json, "%s", is_first ? "" : ",");
+        pad_lane(&sight->lanes[i], sight->samples_count); /* of one that has gone */
+        pl_json_put(json, "%s", i == 0 ? "" : ",");
         put_lane(json, &sight->lanes[i], sight->engines, engines_count);
         if (json->is_full) {
             json->is_full = false;
             json->used = used;
             break;
         }
-        is_first = false;
     }
     json->size = whole_size;
     pl_json_put(json, "]}");
