@@ -5,6 +5,7 @@
 
 #include "link.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,10 @@ struct ctl_options {
     uint64_t frames_max; /* watch; 0: without end */
     const char *line;    /* the command as it is sent */
 };
+
+/* Asks, prints the reply where `is_json`, and says what went wrong: returns 0, or the exit code.
+ * Owner of *ret_reply, written if 0: the caller. */
+int ctl_demand(struct ctl_link *link, const char *line, bool is_json, json_t **ret_reply);
 
 /* Each returns an exit code and has said on stderr what went wrong. */
 int ctl_watch(struct ctl_link *link, const struct ctl_options *options);

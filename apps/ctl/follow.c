@@ -29,7 +29,7 @@ struct following {
     const struct ctl_options *options;
     int pid_fd; /* -1: the process cannot be seen from here */
     bool is_terminal;
-    uint64_t looks;
+    uint64_t looks; /* that had something to tell */
 };
 
 static json_t *ask(struct ctl_link *link, const char *line, const char **ret_text)
@@ -39,21 +39,20 @@ static json_t *ask(struct ctl_link *link, const char *line, const char **ret_tex
     return json_loads(*ret_text, 0, NULL);
 }
 
+/* The first looks may come before the server has begun. */
 static void report(struct following *following, const json_t *state)
 {
-    bool has_end = json_object_get(state, "drain_left_ms") != NULL;
     char left[CTL_FIGURE_BYTES];
 
-    if (following->options->is_quiet || following->options->is_json)
+    if (json_object_get(state, "drain_left_ms") == NULL || following->options->is_quiet ||
+        following->options->is_json)
         return;
-    if (!following->is_terminal && following->looks % LOOKS_PER_LINE != 0)
+    if (!following->is_terminal && following->looks++ % LOOKS_PER_LINE != 0)
         return;
-    ctl_text_duration(ctl_number_of(state, "drain_left_ms") * 1000, left);
-    printf("%s%s: %lld connections left%s%s%s", following->is_terminal ? "\r" : "",
+    printf("%s%s: %lld connections left, at most %s more%s", following->is_terminal ? "\r" : "",
            ctl_text_of(state, "state"), (long long)ctl_number_of(state, "connections"),
-           has_end ? ", at most " : "", has_end ? left : "",
-           following->is_terminal ? (has_end ? " more\033[K" : "\033[K")
-                                  : (has_end ? " more\n" : "\n"));
+           ctl_text_duration(ctl_number_of(state, "drain_left_ms") * 1000, left),
+           following->is_terminal ? "\033[K" : "\n");
     (void)fflush(stdout);
 }
 
@@ -67,7 +66,7 @@ static bool has_ended(int pid_fd)
 /* While it answers, it has not ended. False: the user has had enough. */
 static bool look_while_it_answers(struct following *following)
 {
-    for (;; following->looks++) {
+    for (;;) {
         const char *text;
         json_t *state = ask(following->link, "status", &text);
 
@@ -110,48 +109,26 @@ static int follow(struct following *following)
     return code;
 }
 
-/* The process, before it is asked to end: later its number may be another's. */
-static int open_process(struct ctl_link *link)
-{
-    const char *text;
-    json_t *status = ask(link, "status", &text);
-    int fd = -1;
-
-    if (status != NULL && ctl_number_of(status, "pid") > 0)
-        fd = pidfd_open((pid_t)ctl_number_of(status, "pid"), 0);
-    json_decref(status);
-    return fd;
-}
-
 int ctl_follow(struct ctl_link *link, const struct ctl_options *options)
 {
-    struct following following = { .link = link,
-                                   .options = options,
-                                   .is_terminal = isatty(STDOUT_FILENO) };
-    const char *text = "";
-    enum ctl_asked asked;
-    json_t *reply;
-    int code = EX_OK;
+    struct following following = {
+        .link = link, .options = options, .pid_fd = -1, .is_terminal = isatty(STDOUT_FILENO)
+    };
+    json_t *reply = NULL;
+    int code = ctl_demand(link, "status", false, &reply);
 
-    following.pid_fd = open_process(link);
-    ctl_screen_catch_signals();
-    asked = ctl_link_ask(link, options->line, &text);
-    if (asked != CTL_ANSWERED) {
-        code = ctl_link_complain(link, asked);
-        goto close_process;
-    }
-    reply = json_loads(text, 0, NULL);
-    if (options->is_json)
-        puts(text);
-    if (!json_is_true(json_object_get(reply, "ok"))) {
-        fprintf(stderr, "paceline-ctl: %s\n", ctl_text_of(reply, "error"));
-        code = CTL_REFUSED;
-    }
+    if (code != 0)
+        return code;
+    /* Before it is asked to end: later its number may be another's. */
+    if (ctl_number_of(reply, "pid") > 0)
+        following.pid_fd = pidfd_open((pid_t)ctl_number_of(reply, "pid"), 0);
     json_decref(reply);
-    if (code == EX_OK)
+    ctl_screen_catch_signals();
+    code = ctl_demand(link, options->line, options->is_json, &reply);
+    if (code == 0) {
+        json_decref(reply);
         code = follow(&following);
-
-close_process:
+    }
     if (following.pid_fd >= 0)
         (void)close(following.pid_fd);
     return code;

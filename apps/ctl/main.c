@@ -194,36 +194,42 @@ static int find_socket(const struct ctl_options *options, char **ret_path)
 
 /* ---- one question ---------------------------------------------------------------------------- */
 
-static int print_reply(const char *command, const char *text, bool is_json)
+int ctl_demand(struct ctl_link *link, const char *line, bool is_json, json_t **ret_reply)
 {
-    json_t *reply = json_loads(text, 0, NULL);
-    int code = EX_OK;
+    const char *text;
+    enum ctl_asked asked = ctl_link_ask(link, line, &text);
+    json_t *reply = asked == CTL_ANSWERED ? json_loads(text, 0, NULL) : NULL;
 
-    if (is_json && reply != NULL)
-        puts(text);
-    if (!json_is_object(reply)) {
-        fprintf(stderr, "paceline-ctl: what came back is no reply of a server of this kind\n");
-        code = EX_PROTOCOL;
-    } else if (!json_is_true(json_object_get(reply, "ok"))) {
-        fprintf(stderr, "paceline-ctl: %s\n", ctl_text_of(reply, "error"));
-        code = CTL_REFUSED;
-    } else if (!is_json) {
-        ctl_show(command, reply, stdout);
+    if (asked == CTL_ANSWERED && !json_is_object(reply)) {
+        json_decref(reply);
+        asked = CTL_BROKEN;
     }
-    json_decref(reply);
-    if (fflush(stdout) != 0 && code == EX_OK)
-        code = EX_IOERR;
-    return code;
+    if (asked != CTL_ANSWERED)
+        return ctl_link_complain(link, asked);
+    if (is_json) {
+        puts(text);
+        (void)fflush(stdout);
+    }
+    if (!json_is_true(json_object_get(reply, "ok"))) {
+        fprintf(stderr, "paceline-ctl: %s\n", ctl_text_of(reply, "error"));
+        json_decref(reply);
+        return CTL_REFUSED;
+    }
+    *ret_reply = reply;
+    return 0;
 }
 
 static int ask_once(struct ctl_link *link, const char *command, const struct ctl_options *options)
 {
-    const char *text;
-    enum ctl_asked asked = ctl_link_ask(link, options->line, &text);
+    json_t *reply = NULL;
+    int code = ctl_demand(link, options->line, options->is_json, &reply);
 
-    if (asked != CTL_ANSWERED)
-        return ctl_link_complain(link, asked);
-    return print_reply(command, text, options->is_json);
+    if (code == 0 && !options->is_json)
+        ctl_show(command, reply, stdout);
+    json_decref(reply);
+    if (fflush(stdout) != 0 && code == 0)
+        code = EX_IOERR;
+    return code;
 }
 
 static int run(struct ctl_link *link, char *const *words, const struct ctl_options *options)

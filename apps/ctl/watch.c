@@ -21,30 +21,6 @@ struct look {
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* Returns 0, or the exit code after saying what is wrong. */
-static int ask(struct ctl_link *link, const char *command, bool is_json, json_t **ret_reply)
-{
-    const char *line;
-    enum ctl_asked asked = ctl_link_ask(link, command, &line);
-    json_t *reply = asked == CTL_ANSWERED ? json_loads(line, 0, NULL) : NULL;
-
-    if (asked == CTL_ANSWERED && !json_is_object(reply)) {
-        json_decref(reply);
-        asked = CTL_BROKEN;
-    }
-    if (asked != CTL_ANSWERED)
-        return ctl_link_complain(link, asked);
-    if (!json_is_true(json_object_get(reply, "ok"))) {
-        fprintf(stderr, "paceline-ctl: %s\n", ctl_text_of(reply, "error"));
-        json_decref(reply);
-        return CTL_REFUSED;
-    }
-    if (is_json)
-        puts(line);
-    *ret_reply = reply;
-    return 0;
-}
-
 static void drop(struct look *look)
 {
     json_decref(look->status);
@@ -55,12 +31,12 @@ static void drop(struct look *look)
 
 static int ask_all(struct ctl_link *link, bool is_json, struct look *look)
 {
-    int code = ask(link, "status", is_json, &look->status);
+    int code = ctl_demand(link, "status", is_json, &look->status);
 
     if (code == 0)
-        code = ask(link, "rates", is_json, &look->rates);
+        code = ctl_demand(link, "rates", is_json, &look->rates);
     if (code == 0)
-        code = ask(link, "threads", is_json, &look->threads);
+        code = ctl_demand(link, "threads", is_json, &look->threads);
     return code;
 }
 

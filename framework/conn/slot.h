@@ -62,7 +62,7 @@ struct pl_slot_kind {
     /* The engine it belongs to, NULL: the one it is in; and its number when an engine deals its
      * slots out to several handle sets, the slot's own index if that is left as it is. NULL: both
      * so. */
-    struct pl_engine *(*home)(const struct pl_slot *slot, uint32_t *number);
+    struct pl_engine *(*home)(struct pl_slot *slot, uint32_t *number);
 };
 
 struct pl_slot {

@@ -18,11 +18,13 @@ struct place {
 
 /* A slot stays in its handle set as long as that has a thread and its engine has not dealt anew
  * since the slot looked last. */
-static struct place home_of(const struct pl_slot *slot)
+static struct place home_of(struct pl_slot *slot)
 {
     uint32_t number = slot->index;
-    struct pl_engine *home = slot->kind->home == NULL ? NULL : slot->kind->home(slot, &number);
-    struct place place = { .engine = home == NULL ? slot->engine : home, .shard = slot->shard };
+    struct pl_engine *wanted = slot->kind->home == NULL ? NULL : slot->kind->home(slot, &number);
+    struct pl_engine *home = wanted == NULL ? slot->engine : wanted;
+    struct pl_engine *refuge = atomic_load(&home->refuge);
+    struct place place = { .engine = refuge == NULL ? home : refuge, .shard = slot->shard };
     uint32_t active = atomic_load(&place.engine->shards_active);
     uint16_t since = (uint16_t)(atomic_load(&place.engine->dealt) - slot->placement);
 

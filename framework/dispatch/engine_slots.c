@@ -133,6 +133,12 @@ static void say_that_there_is_room(struct pl_engine *engine)
             (void)pl_engine_claim(engine, tokens[i], PL_COMPLETION);
 }
 
+void pl_conn_quota_set_max(struct pl_engine *engine, uint32_t max)
+{
+    atomic_store(&engine->quota->max, max);
+    say_that_there_is_room(engine);
+}
+
 static void forget_acceptor(struct pl_conn_quota *quota, uint64_t token)
 {
     pthread_mutex_lock(&quota->lock);
@@ -178,6 +184,8 @@ struct pl_slot *pl_engine_take_slot(struct pl_engine *engine, uint32_t shard)
     if (slot == NULL)
         return NULL;
     slot->placement = atomic_load(&engine->face.table->placement);
+    if (atomic_load(&engine->refuge) != NULL)
+        engine = atomic_load(&engine->refuge);
     slot->shard = (uint16_t)(shard % atomic_load(&engine->shards_active));
     slot->arming = atomic_load(&engine->arming);
     slot->engine = engine;

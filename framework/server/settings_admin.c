@@ -19,7 +19,7 @@ const struct pl_setting pl_settings_control_rows[] = {
     { .name = "socket",
       .type = PL_SETTING_PATH,
       .offset = offsetof(struct pl_control_settings, socket),
-      .help = "A unix socket's file, mode 0600, for `paceline-ctl`. Without it there is none." },
+      .help = "A unix socket's file, mode 0600, for `paceline-ctl`; empty: none." },
     { .name = NULL },
 };
 

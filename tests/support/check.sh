@@ -137,7 +137,8 @@ test_units() {
         'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
         'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*' \
         'build-check/tests/fuzz/http_multipart_replay tests/fuzz/corpus/http_multipart/*' \
-        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*'
+        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*' \
+        'build-check/tests/fuzz/control_parse_replay tests/fuzz/corpus/control_parse/*'
 }
 
 test_contract() {
@@ -159,7 +160,7 @@ test_address() {
     mapfile -t programs < <(unit_programs build-address; integration_programs build-address)
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
-    run_tests_in_two "${programs[@]}"
+    run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh'
 }
 
 test_address_contract() {
@@ -199,7 +200,7 @@ test_commands() {
 
 # The parser of requests has most of the time; the others are small, and soon know their inputs.
 fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz http_multipart_fuzz
-    http_form_fuzz)
+    http_form_fuzz control_parse_fuzz)
 
 build_fuzz() {
     configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
@@ -269,6 +270,7 @@ check() {
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
+        access_log_test.sh control_test.sh
         access_log_test.sh admin_test.sh
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
