@@ -7,8 +7,9 @@
  *
  * All of it is the admin thread's, but for the stop.
  *
- * A watcher that does not read fills its connection's mailbox (PL_MAILBOX_ITEMS_MAX events, a dozen
- * seconds); then it is sent the end and nothing else. A page connects again by itself.
+ * A watcher that does not read fills the kernel's buffer and then its connection's mailbox
+ * (PL_MAILBOX_ITEMS_MAX events); then it is sent the end and nothing else. A page connects again by
+ * itself.
  */
 #include "admin_internal.h"
 
@@ -28,20 +29,20 @@
 /* ---- watchers ---------------------------------------------------------------------------------
  */
 
-static void drop_watcher(struct pl_admin_http *http, struct admin_watcher *watcher)
+static void drop_watcher(struct pl_admin_http *http, struct pl_admin_watcher *watcher)
 {
     watcher->is_used = false;
     atomic_fetch_sub(&http->watchers_count, 1);
 }
 
-static void end_watcher(struct pl_admin_http *http, struct admin_watcher *watcher)
+static void end_watcher(struct pl_admin_http *http, struct pl_admin_watcher *watcher)
 {
     watcher->is_ending = true;
     if (pl_http_deferred_end(&watcher->stream) != -EAGAIN)
         drop_watcher(http, watcher);
 }
 
-static void send_event(struct pl_admin_http *http, struct admin_watcher *watcher,
+static void send_event(struct pl_admin_http *http, struct pl_admin_watcher *watcher,
                        const struct pl_http_event *event)
 {
     int err;
@@ -65,7 +66,7 @@ static void broadcast(struct pl_admin_http *http)
     struct pl_json json = { .text = http->text, .size = EVENT_BYTES_MAX };
     struct pl_http_event event = { .retry_ms = 1000 };
 
-    admin_sight_write(http, &json);
+    pl_admin_sight_write(http, &json);
     if (json.is_full) {
         PL_LOG_RATED(PL_LOG_WARNING, "admin: an event is too long and was not sent");
         return;
@@ -93,8 +94,8 @@ static void tick(void *context)
     if (atomic_load(&http->is_stopping)) {
         end_all(http);
     } else if (atomic_load(&http->watchers_count) > 0) {
-        admin_sight_sample(http);
-        if (admin_sight_is_due(http))
+        pl_admin_sight_sample(http);
+        if (pl_admin_sight_is_due(http))
             broadcast(http);
     }
     if (atomic_load(&http->watchers_count) == 0 && http->is_ticking) {
@@ -109,7 +110,7 @@ static int start_timer(struct pl_admin_http *http)
 
     if (http->is_ticking)
         return 0;
-    admin_sight_begin(http);
+    pl_admin_sight_begin(http);
     err = pl_timer_start(http->serving, PL_ADMIN_SAMPLE_MS, PL_ADMIN_SAMPLE_MS, tick, http,
                          &http->timer);
     http->is_ticking = err == 0;
@@ -119,7 +120,7 @@ static int start_timer(struct pl_admin_http *http)
 /* ---- the route --------------------------------------------------------------------------------
  */
 
-static struct admin_watcher *free_watcher(struct pl_admin_http *http)
+static struct pl_admin_watcher *free_watcher(struct pl_admin_http *http)
 {
     for (size_t i = 0; i < PL_ADMIN_WATCHERS_MAX; i++)
         if (!http->watchers[i].is_used)
@@ -130,7 +131,7 @@ static struct admin_watcher *free_watcher(struct pl_admin_http *http)
 /* Returns the sentence of what stands against it, or NULL. */
 static const char *begin_stream(struct pl_admin_http *http, struct pl_http_exchange *exchange)
 {
-    struct admin_watcher *watcher = free_watcher(http);
+    struct pl_admin_watcher *watcher = free_watcher(http);
 
     if (atomic_load(&http->is_stopping))
         return "the server stops";
@@ -138,29 +139,29 @@ static const char *begin_stream(struct pl_admin_http *http, struct pl_http_excha
         return "too many watch already";
     if (start_timer(http) < 0)
         return "no timer can be had";
-    admin_add_fields(exchange);
-    *watcher = (struct admin_watcher){ .stream = pl_http_defer(exchange), .is_used = true };
+    pl_admin_add_fields(exchange);
+    *watcher = (struct pl_admin_watcher){ .stream = pl_http_defer(exchange), .is_used = true };
     atomic_fetch_add(&http->watchers_count, 1);
     if (pl_http_deferred_begin(&watcher->stream, 200, "text/event-stream") < 0)
         drop_watcher(http, watcher); /* no memory: timeouts.handler answers */
     return NULL;
 }
 
-void admin_events(struct pl_http_exchange *exchange, void *context)
+void pl_admin_events(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_admin_http *http = context;
     const char *problem;
 
-    if (!admin_allows_look(exchange))
+    if (!pl_admin_allows_look(exchange))
         return;
     if (pl_view_equals(pl_http_method(exchange), PL_VIEW("HEAD"))) {
-        admin_add_fields(exchange);
+        pl_admin_add_fields(exchange);
         pl_http_reply(exchange, 200, "text/event-stream", NULL, 0);
         return;
     }
     problem = begin_stream(http, exchange);
     if (problem != NULL)
-        admin_reply_error(exchange, 503, problem);
+        pl_admin_reply_error(exchange, 503, problem);
 }
 
 /* The admin thread ends the streams at its next tick. */
