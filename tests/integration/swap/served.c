@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-_Atomic uint32_t served_holding, served_releases;
+_Atomic uint32_t served_holding, served_holding_max, served_releases;
 
 /* ---- bytes that both sides know ---------------------------------------------------------------
  */
@@ -85,7 +85,8 @@ static void hold(struct pl_http_exchange *exchange, void *context)
     uint32_t until = atomic_load(&served_releases) + 1;
 
     (void)context;
-    atomic_fetch_add(&served_holding, 1);
+    if (atomic_fetch_add(&served_holding, 1) >= atomic_load(&served_holding_max))
+        until = 0;
     for (int i = 0; i < 3 * CLIENT_DEADLINE_MS && atomic_load(&served_releases) < until; i++)
         client_pause_ms(1);
     atomic_fetch_sub(&served_holding, 1);
@@ -219,14 +220,12 @@ static const struct pl_binding bindings[] = {
       .element_bytes = sizeof(served_routes[0]),
       .count = sizeof(served_routes) / sizeof(served_routes[0]) },
 };
-/* Services of lines echo. */
 static const struct pl_protocol *const protocols[] = { &pl_line_protocol };
 static struct pl_app app = { .bytes = sizeof(app),
                              .name = "served",
                              .bindings = bindings,
                              .bindings_count = 1,
-                             .protocols = protocols,
-                             .protocols_count = 1 };
+                             .protocols = protocols };
 static bool is_relaying;
 
 static void open_file(void)
@@ -246,6 +245,7 @@ static void start(const char *const *sets)
 {
     server_current = server_combinations;
     atomic_store(&served_holding, 0);
+    atomic_store(&served_holding_max, UINT32_MAX);
     atomic_store(&served_releases, 0);
     if (file_fd < 0)
         open_file();
@@ -256,6 +256,15 @@ static void start(const char *const *sets)
 void served_start(const char *const *sets)
 {
     app.start = NULL;
+    app.protocols_count = 0;
+    is_relaying = false;
+    start(sets);
+}
+
+void served_start_beside_lines(const char *const *sets)
+{
+    app.start = NULL;
+    app.protocols_count = 1;
     is_relaying = false;
     start(sets);
 }
@@ -278,6 +287,7 @@ void served_start_relaying(const char *const *sets)
     all[count++] = text;
     all[count] = NULL;
     app.start = relay_on_start;
+    app.protocols_count = 0;
     is_relaying = true;
     start(all);
 }

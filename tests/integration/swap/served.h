@@ -23,8 +23,9 @@
 extern const struct pl_http_route served_routes[];
 extern const size_t served_routes_count;
 
-/* Threads that are inside /hold, or /hold-may-block; they leave when the test says so. */
-extern _Atomic uint32_t served_holding, served_releases;
+/* Threads that are inside /hold, or /hold-may-block; they leave when the test says so. More than
+ * the maximum do not stay. */
+extern _Atomic uint32_t served_holding, served_holding_max, served_releases;
 
 /* What /file sends, and the bodies of uploads: SERVED_BODY_BYTES from any offset below 256 on. */
 extern const char *served_file_bytes;
@@ -36,7 +37,9 @@ void served_write_part(char *bytes, uint64_t number, uint32_t part);
 
 /* Starts it under leader_followers with these lines KEY=VALUE too; one service, "web". */
 void served_start(const char *const *sets);
-/* The same behind a backend, which /call and /lease ask. */
+/* With a second service, which echoes lines; the lines say where it listens. */
+void served_start_beside_lines(const char *const *sets);
+/* The first behind a backend, which /call and /lease ask. */
 void served_start_relaying(const char *const *sets);
 /* Fails on connections, buffers, threads and descriptors that are left. */
 void served_stop(void);
