@@ -92,6 +92,16 @@ uint64_t pl_histogram_percentile(const struct pl_histogram *histogram, double pe
     return 0;
 }
 
+uint64_t pl_histogram_count_below(const struct pl_histogram *histogram, uint64_t value)
+{
+    uint32_t end = pl_histogram_bucket(value);
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < end; i++)
+        count += histogram->counts[i];
+    return count;
+}
+
 void pl_json_put(struct pl_json *json, const char *format, ...)
 {
     va_list args;

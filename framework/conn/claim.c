@@ -139,3 +139,13 @@ bool pl_claim_is_held(const _Atomic uint64_t *word)
 {
     return state_of(atomic_load_explicit(word, memory_order_relaxed)) == HELD;
 }
+
+struct pl_claim_view pl_claim_look(const _Atomic uint64_t *word)
+{
+    uint64_t now = atomic_load_explicit(word, memory_order_acquire);
+
+    return (struct pl_claim_view){ .generation = pl_claim_generation(now),
+                                   .is_open = state_of(now) != CLOSED,
+                                   .is_held = state_of(now) == HELD,
+                                   .waits = (uint32_t)(now >> WAITS_SHIFT) & PENDING_MASK };
+}

@@ -62,4 +62,13 @@ void pl_claim_close(_Atomic uint64_t *word);
 
 bool pl_claim_is_held(const _Atomic uint64_t *word);
 
+/* What somebody sees who only looks; true a moment ago. */
+struct pl_claim_view {
+    uint32_t generation;
+    bool is_open, is_held;
+    uint32_t waits; /* while it is open and not held */
+};
+/* Thread: any. */
+struct pl_claim_view pl_claim_look(const _Atomic uint64_t *word);
+
 #endif

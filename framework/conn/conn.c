@@ -44,6 +44,7 @@ void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
     conn->slot.thread = thread;
     conn->slot.next = PL_RUN_RECEIVE;
     conn->output.cache = &thread->cache;
+    pl_ledger_open(pl_conn_ledger(conn), service, pl_thread_now_ms(thread), fd);
     service->protocol->opened(conn);
 }
 
@@ -101,6 +102,7 @@ void pl_conn_close(struct pl_slot *slot)
      * posted before is dropped while the protocol's state still stands. */
     pl_conn_close_door(conn);
     conn->service->protocol->closed(conn);
+    pl_ledger_close(pl_conn_ledger(conn));
     pl_claim_close(&slot->claim);
     pl_buffer_give(&slot->thread->cache, conn->input);
     conn->output.cache = &slot->thread->cache;

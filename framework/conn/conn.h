@@ -70,6 +70,12 @@ static inline struct pl_conn *pl_conn_of(struct pl_slot *slot)
     return PL_CONTAINER_OF(slot, struct pl_conn, slot);
 }
 
+/* What others may know of it. */
+static inline struct pl_ledger *pl_conn_ledger(const struct pl_conn *conn)
+{
+    return pl_slot_table_ledger(pl_engine_face_of(conn->slot.engine)->table, &conn->slot);
+}
+
 extern const struct pl_slot_kind pl_conn_kind;
 
 /* What every connection begins with, accepted or made. Thread: the holder of its slot. */

@@ -9,6 +9,12 @@
 
 #include <paceline/log.h>
 
+static void count_received(struct pl_conn *conn, size_t bytes)
+{
+    PL_COUNT_BY(conn->slot.thread->stats, bytes_received, bytes);
+    pl_ledger_add(&pl_conn_ledger(conn)->received, bytes);
+}
+
 /* Ends the wait for a peer that is still sending what nobody will read (RFC 9112, 9.6). */
 static enum pl_next discard(struct pl_conn *conn)
 {
@@ -22,7 +28,7 @@ static enum pl_next discard(struct pl_conn *conn)
             conn->lingered_bytes += (uint32_t)length;
             thread->turn_input_left -=
                 length < thread->turn_input_left ? length : thread->turn_input_left;
-            PL_COUNT_BY(thread->stats, bytes_received, length);
+            count_received(conn, length);
             if (conn->lingered_bytes > PL_LINGER_BYTES_MAX)
                 return PL_CLOSE;
             break;
@@ -67,7 +73,7 @@ static enum pl_next received(struct pl_conn *conn, size_t length, size_t asked)
 
     conn->input->write += (uint32_t)length;
     thread->turn_input_left -= length < thread->turn_input_left ? length : thread->turn_input_left;
-    PL_COUNT_BY(thread->stats, bytes_received, length);
+    count_received(conn, length);
     if (length < asked && !conn->must_read_on)
         conn->is_readable = false;
     if (conn->deadline == PL_DEADLINE_BODY &&

@@ -130,6 +130,7 @@ enum pl_next pl_conn_send(struct pl_conn *conn)
         thread->turn_output_left -=
             length < thread->turn_output_left ? length : thread->turn_output_left;
         PL_COUNT_BY(thread->stats, bytes_sent, length);
+        pl_ledger_add(&pl_conn_ledger(conn)->sent, length);
         if (conn->write_due_ms != PL_TIMER_NEVER &&
             !note_write_progress(conn, take_acknowledged(conn, length)))
             return PL_CLOSE;

@@ -9,7 +9,7 @@
 
 static size_t mapped_bytes(uint32_t slots_max)
 {
-    return (size_t)slots_max * (PL_SLOT_BYTES + sizeof(struct pl_peer));
+    return (size_t)slots_max * (PL_SLOT_BYTES + sizeof(struct pl_ledger) + sizeof(struct pl_peer));
 }
 
 int pl_slot_table_open(struct pl_slot_table *table, uint32_t slots_max)
@@ -21,7 +21,9 @@ int pl_slot_table_open(struct pl_slot_table *table, uint32_t slots_max)
         return -errno;
     memset(table, 0, sizeof(*table));
     table->memory = memory;
-    table->peers = (struct pl_peer *)(void *)(table->memory + (size_t)slots_max * PL_SLOT_BYTES);
+    table->ledgers =
+        (struct pl_ledger *)(void *)(table->memory + (size_t)slots_max * PL_SLOT_BYTES);
+    table->peers = (struct pl_peer *)(void *)(table->ledgers + slots_max);
     table->slots_max = slots_max;
     pthread_mutex_init(&table->lock, NULL);
     for (size_t i = 0; i < PL_MAILBOX_LOCKS; i++)

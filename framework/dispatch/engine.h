@@ -85,8 +85,9 @@ struct pl_engine {
     /* What a swap changes, read by any thread; see engine_home.h. */
     _Atomic(const struct pl_arming *) arming;
     _Atomic bool is_balancing;
-    _Atomic uint32_t shards_active; /* handle sets that the model's threads wait in */
-    _Atomic uint16_t dealt;         /* the table's placement when that last changed */
+    _Atomic uint32_t shards_active;     /* handle sets that the model's threads wait in */
+    _Atomic uint16_t dealt;             /* the table's placement when that last changed */
+    _Atomic(struct pl_engine *) refuge; /* where its slots go, while it rests; NULL: it does not */
 
     struct pl_shard **shards;      /* owned array of PL_THREADS_MAX; opened as they are needed */
     _Atomic uint32_t shards_count; /* that are open; they stay */
@@ -144,21 +145,25 @@ struct pl_swap_figures {
     uint32_t held;  /* slots that somebody held: they go when they are let go */
 };
 
-/*
- * Gives the engine the model of `settings` while everything goes on; see swap.c. Threads of the old
- * one that are inside a handler leave after it.
- *
- * Thread: control.
- * Errors: -ENOMEM, -EAGAIN, -EMFILE with a sentence; the old model serves on then.
- */
-PL_MUST_CHECK int pl_engine_swap(struct pl_engine *engine,
-                                 const struct pl_engine_settings *settings,
-                                 struct pl_swap_figures *ret_figures, struct pl_error *error);
+/* The model of `settings`, its threads at the gate: nothing has changed yet. Errors: -ENOMEM,
+ * -EAGAIN, -EMFILE with a sentence. Thread: control. */
+PL_MUST_CHECK int pl_engine_prepare_swap(struct pl_engine *engine,
+                                         const struct pl_engine_settings *settings,
+                                         struct pl_model **ret_successor, struct pl_error *error);
+/* It is not wanted after all. */
+void pl_engine_abandon_swap(struct pl_model *successor);
+/* Gives the engine that model while everything goes on; see swap.c. Threads of the old one that are
+ * inside a handler leave after it. Thread: control. */
+void pl_engine_swap(struct pl_engine *engine, struct pl_model *successor,
+                    const struct pl_engine_settings *settings, struct pl_swap_figures *ret_figures);
+/* It has no service any more: its model goes, and all its slots go to `refuge`, until a swap gives
+ * it a model again. Thread: control. */
+void pl_engine_rest(struct pl_engine *engine, struct pl_engine *refuge);
 /* Slots of services whose engine is another one now go there. Thread: control. */
 void pl_engine_send_home(struct pl_engine *engine, struct pl_swap_figures *ret_figures);
-/* Frees retired models whose threads have left; returns how many threads have not. Thread:
- * control. */
-uint32_t pl_engine_reap(struct pl_engine *engine);
+/* Frees retired models whose threads have left, or do so within that time; returns how many threads
+ * have not. Thread: control. */
+uint32_t pl_engine_reap(struct pl_engine *engine, int64_t within_ms);
 
 /* Adds an application's event source; its token goes to pl_engine_claim(). Errors: -ENOBUFS,
  * -ESHUTDOWN. Thread: any, while a model runs. */

@@ -142,6 +142,8 @@ static struct pl_slot *take_ready(struct leader_followers *lf, struct pl_thread 
         wake_someone(lf, thread); /* the leader too: it may be the only one who is free */
     else if (lf->promotion == PL_PROMOTION_ALWAYS && is_someone_needed(lf))
         (void)pl_thread_set_wake_one(&lf->set, thread);
+    else
+        pl_deputy_stir(&lf->deputy); /* the look at the kernel has left nobody to lead */
     return slot;
 }
 

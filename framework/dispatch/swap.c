@@ -25,16 +25,15 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* ---- beginnings --------------------------------------------------------------------------------
- */
+/* ---- the successor --------------------------------------------------------------------------- */
 
-static int open_successor(struct pl_engine *engine, const struct pl_engine_settings *settings,
-                          struct pl_model **ret_model, struct pl_error *error)
+int pl_engine_prepare_swap(struct pl_engine *engine, const struct pl_engine_settings *settings,
+                           struct pl_model **ret_successor, struct pl_error *error)
 {
     int err = pl_engine_open_shards(engine, pl_engine_shards_wanted(settings));
 
     if (err == 0)
-        err = pl_model_open(engine, settings, ret_model);
+        err = pl_model_open(engine, settings, ret_successor);
     if (err < 0)
         return pl_error_set(
             error, EX_OSERR, err, "engine %s: model %s cannot be started with %u threads: errno %d",
@@ -42,69 +41,96 @@ static int open_successor(struct pl_engine *engine, const struct pl_engine_setti
     return 0;
 }
 
-static void install(struct pl_engine *engine, struct pl_model *successor,
-                    const struct pl_engine_settings *settings)
+void pl_engine_abandon_swap(struct pl_model *successor)
 {
-    struct pl_slot_table *table = engine->face.table;
-    struct pl_model *old = engine->model;
-    uint32_t active = pl_engine_shards_wanted(settings);
-    uint16_t placement = (uint16_t)(atomic_load(&table->placement) + 1);
+    pl_model_stop(successor);
+    (void)!pl_model_join(successor, INT64_MAX);
+    pl_model_close(successor);
+}
 
-    pthread_mutex_lock(&engine->model_lock);
+/* ---- the change ------------------------------------------------------------------------------ */
+
+/* The engine has `successor` from here on, perhaps none, and the old one knows. Whoever sees the
+ * new placement sees all that it says. */
+static void install_locked(struct pl_engine *engine, struct pl_model *successor)
+{
+    struct pl_model *old = engine->model;
+
     engine->model = successor;
-    if (active != atomic_load(&engine->shards_active))
-        atomic_store(&engine->dealt, placement);
-    pl_engine_take_settings(engine, settings);
-    atomic_store(&table->placement, placement); /* after all that it says has changed */
+    atomic_fetch_add(&engine->face.table->placement, 1);
     if (old != NULL)
         atomic_store(&old->is_retired, true);
+}
+
+/* True: slots of this engine belong elsewhere now. */
+static bool install(struct pl_engine *engine, struct pl_model *successor,
+                    const struct pl_engine_settings *settings)
+{
+    uint32_t active = pl_engine_shards_wanted(settings);
+    bool is_dealt = active != atomic_load(&engine->shards_active);
+    bool must_move = is_dealt || settings->arming != atomic_load(&engine->arming);
+
+    pthread_mutex_lock(&engine->model_lock);
+    if (is_dealt)
+        atomic_store(&engine->dealt, (uint16_t)(atomic_load(&engine->face.table->placement) + 1));
+    pl_engine_take_settings(engine, settings);
+    atomic_store(&engine->refuge, NULL);
+    install_locked(engine, successor);
     pthread_mutex_unlock(&engine->model_lock);
+    return must_move;
+}
+
+static void retire(struct pl_engine *engine, struct pl_model *old)
+{
+    pl_model_stop(old);
+    old->older = engine->retired;
+    engine->retired = old;
+}
+
+void pl_engine_swap(struct pl_engine *engine, struct pl_model *successor,
+                    const struct pl_engine_settings *settings, struct pl_swap_figures *ret_figures)
+{
+    struct pl_model *old = engine->model;
+    bool must_move = install(engine, successor, settings);
+
+    *ret_figures = (struct pl_swap_figures){ .moved = 0 };
+    pl_engine_sort_anew(engine);
+    pl_model_let_go(successor);
+    if (old != NULL)
+        retire(engine, old);
+    if (must_move)
+        pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
+}
+
+void pl_engine_rest(struct pl_engine *engine, struct pl_engine *refuge)
+{
+    struct pl_swap_figures nothing;
+    struct pl_model *old = engine->model;
+
+    pthread_mutex_lock(&engine->model_lock);
+    atomic_store(&engine->refuge, refuge);
+    install_locked(engine, NULL);
+    pthread_mutex_unlock(&engine->model_lock);
+    pl_engine_sort_anew(engine);
+    retire(engine, old);
+    pl_engine_recall_all(engine->face.table, &engine->control, &nothing);
 }
 
 int pl_engine_start(struct pl_engine *engine, struct pl_error *error)
 {
+    struct pl_swap_figures nothing;
     struct pl_model *model;
-    int err = open_successor(engine, &engine->settings, &model, error);
+    int err = pl_engine_prepare_swap(engine, &engine->settings, &model, error);
 
-    if (err < 0)
-        return err;
-    install(engine, model, &engine->settings);
-    pl_engine_sort_anew(engine);
-    pl_model_let_go(model);
-    return 0;
+    if (err == 0)
+        pl_engine_swap(engine, model, &engine->settings, &nothing);
+    return err;
 }
-
-/* ---- changes -----------------------------------------------------------------------------------
- */
 
 void pl_engine_send_home(struct pl_engine *engine, struct pl_swap_figures *ret_figures)
 {
     atomic_fetch_add(&engine->face.table->placement, 1);
     pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
-}
-
-int pl_engine_swap(struct pl_engine *engine, const struct pl_engine_settings *settings,
-                   struct pl_swap_figures *ret_figures, struct pl_error *error)
-{
-    struct pl_model *old = engine->model;
-    bool must_move = settings->arming != engine->settings.arming ||
-                     pl_engine_shards_wanted(settings) != atomic_load(&engine->shards_active);
-    struct pl_model *successor;
-    int err = open_successor(engine, settings, &successor, error);
-
-    if (err < 0)
-        return err;
-    *ret_figures = (struct pl_swap_figures){ .moved = 0 };
-    install(engine, successor, settings);
-    pl_engine_sort_anew(engine);
-    pl_model_let_go(successor);
-    pl_model_stop(old);
-    if (must_move)
-        pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
-    old->older = engine->retired;
-    engine->retired = old;
-    (void)pl_engine_reap(engine);
-    return 0;
 }
 
 /* ---- ends --------------------------------------------------------------------------------------
@@ -130,9 +156,9 @@ static uint32_t reap_until(struct pl_engine *engine, int64_t deadline_ms)
     return left;
 }
 
-uint32_t pl_engine_reap(struct pl_engine *engine)
+uint32_t pl_engine_reap(struct pl_engine *engine, int64_t within_ms)
 {
-    return reap_until(engine, pl_clock_ms());
+    return reap_until(engine, pl_clock_ms() + within_ms);
 }
 
 static void name_stuck(struct pl_engine *engine)
@@ -156,16 +182,17 @@ static void name_stuck(struct pl_engine *engine)
 uint32_t pl_engine_stop(struct pl_engine *engine, int64_t deadline_ms)
 {
     struct pl_model *model = engine->model;
-    uint32_t left;
+    uint32_t left = 0;
 
-    if (model == NULL)
-        return 0;
-    pl_model_stop(model);
-    left = pl_model_join(model, deadline_ms) + reap_until(engine, deadline_ms);
-    if (left > 0) {
-        name_stuck(engine);
-        return left;
+    if (model != NULL) {
+        pl_model_stop(model);
+        left = pl_model_join(model, deadline_ms);
     }
+    left += reap_until(engine, deadline_ms);
+    if (left > 0)
+        name_stuck(engine);
+    if (left > 0 || model == NULL)
+        return left;
     pthread_mutex_lock(&engine->model_lock);
     engine->model = NULL;
     pthread_mutex_unlock(&engine->model_lock);

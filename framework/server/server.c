@@ -143,6 +143,13 @@ int pl_server_open(const struct pl_app *app, const char *config_path, const char
     return 0;
 }
 
+static void log_listeners(const struct pl_server *server, const char *prefix)
+{
+    for (size_t i = 0; i < server->listeners_count; i++)
+        PL_LOG(PL_LOG_INFO, "%s%s: listening on %s", prefix, server->listeners[i].service->name,
+               server->listeners[i].text);
+}
+
 /* The first line says it all; those behind it are made to be searched. */
 static void log_start(struct pl_server *server)
 {
@@ -165,9 +172,7 @@ static void log_start(struct pl_server *server)
         PL_LOG(PL_LOG_INFO, "engine %s: model=%s threads=%u arming=%s", settings->name,
                settings->model->name, settings->model_settings.threads, settings->arming->name);
     }
-    for (size_t i = 0; i < server->listeners_count; i++)
-        PL_LOG(PL_LOG_INFO, "service %s: listening on %s", server->listeners[i].service->name,
-               server->listeners[i].text);
+    log_listeners(server, "service ");
     PL_LOG(PL_LOG_INFO, "ready");
 }
 
@@ -202,7 +207,11 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
         if (err < 0)
             goto stop_app;
     }
-    log_start(server);
+    atomic_store(&server->is_serving, true);
+    if (server->is_inner)
+        log_listeners(server, "");
+    else
+        log_start(server);
     return 0;
 
 stop_app:
@@ -260,6 +269,8 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 
     if (!server->is_started)
         return 0;
+    atomic_store(&server->is_serving, false);
+    atomic_store(&server->drain_end_ms, deadline_ms);
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);
     server->is_stopping = true;

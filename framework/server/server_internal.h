@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The record of a server, for server.c and main.c. */
+/* The record of a server, for the files of this folder and for framework/process. */
 #ifndef PL_SERVER_SERVER_INTERNAL_H
 #define PL_SERVER_SERVER_INTERNAL_H
 
@@ -11,6 +11,8 @@
 #include "signals.h"
 #include "upstream.h"
 
+#include <paceline/control.h>
+#include <paceline/control.h>
 #include <paceline/events.h>
 #include <paceline/server.h>
 
@@ -56,10 +58,16 @@ struct pl_server {
     size_t listeners_count;
     bool listeners_removed;
 
+    /* Written in setup: it serves those who look after another server of the process, which has
+     * reserved the descriptors and says at its start what there is to say. */
+    bool is_inner;
+
     struct pl_signals *signals; /* borrowed from pl_main(); NULL without */
     bool is_started;
-    bool is_stopping; /* guarded by control_lock */
+    _Atomic bool is_serving; /* started, and no drain has begun */
+    bool is_stopping;        /* guarded by control_lock */
     _Atomic bool is_hurried;
+    _Atomic int64_t drain_end_ms; /* of the clock: when the drain under way ends; 0: none is */
 };
 
 /* The steps of pl_server_open(), for pl_main(), which may end between them. */
@@ -97,9 +105,65 @@ PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);
 
+/* ---- server_swap.c; the control lock is held --------------------------------------------------
+ */
+
+/* A change of an engine's model, or a service's leave of the engine it shares for its own. */
+struct pl_swap {
+    const char *name; /* borrowed: "default", or the service's */
+    struct pl_engine *engine;
+    struct pl_service *service;         /* that leaves a shared engine; NULL: the engine stays */
+    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
+    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
+
+    /* From the preparation on. */
+    struct pl_dispatch_settings dispatch;
+    struct pl_engine_settings settings;
+    const struct pl_model_ops *from;
+    struct pl_model *successor; /* owned until the commit; NULL: the engine's own goes on */
+    struct pl_engine *left;     /* by its only service; NULL: none is */
+};
+
+/* Errors: -EINVAL: no such target; -ESHUTDOWN. */
+PL_MUST_CHECK int pl_server_find_swap(struct pl_server *server, const char *name,
+                                      struct pl_swap *ret_swap, struct pl_error *error);
+/* Everything that can fail; nothing has changed yet but that there may be more sockets. */
+PL_MUST_CHECK int pl_server_prepare_swap(struct pl_server *server, struct pl_swap *swap,
+                                         const struct pl_dispatch_settings *dispatch,
+                                         struct pl_error *error);
+/* The same for a service that is to follow the outer dispatch again. */
+PL_MUST_CHECK int pl_server_prepare_rejoin(struct pl_server *server, struct pl_swap *swap,
+                                           struct pl_error *error);
+/* After a preparation: one of the two. */
+void pl_server_commit_swap(struct pl_server *server, struct pl_swap *swap,
+                           struct pl_swap_report *ret_report);
+void pl_server_abandon_swap(struct pl_swap *swap);
+
 /* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
  * wrong; see server_timeline.c. Thread: any. */
 void pl_server_write_timeline(struct pl_server *server);
+
+/* ---- server_views.c; thread: any
+ * ------------------------------------------------------------------------
+ */
+
+struct pl_engine_view {
+    char name[PL_NAME_BYTES_MAX];
+    const char *model, *arming; /* of static life */
+    uint32_t threads;           /* as configured */
+};
+
+struct pl_service_view {
+    char name[PL_NAME_BYTES_MAX];
+    const char *protocol; /* of static life */
+    char listen[PL_LISTENERS_MAX][PL_ADDRESS_TEXT_BYTES];
+    size_t listen_count;
+};
+
+/* False behind the last one. */
+bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_engine_view *ret_view);
+bool pl_server_view_service(struct pl_server *server, size_t index,
+                            struct pl_service_view *ret_view);
 
 /* ---- server_upstreams.c; thread: control -------------------------------------------------------
  */

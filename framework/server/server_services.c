@@ -67,11 +67,16 @@ static uint32_t thread_descriptors(const struct pl_server *server)
 void pl_server_set_limits(struct pl_server *server)
 {
     uint32_t usable = descriptors_usable();
-    uint32_t reserved =
-        DESCRIPTORS_RESERVED + thread_descriptors(server) + pl_server_upstream_slots(server);
+    uint32_t reserved = DESCRIPTORS_RESERVED + thread_descriptors(server) +
+                        pl_server_upstream_slots(server) +
+                        pl_settings_admin_descriptors(&server->settings);
     uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
     uint32_t wanted = server->settings.limits.connections;
 
+    if (server->is_inner) { /* the other server has reserved what this one needs */
+        atomic_store(&server->quota.max, wanted);
+        return;
+    }
     atomic_store(&server->quota.max, wanted < available ? wanted : available);
     if (usable <= 2 * reserved)
         PL_LOG(

@@ -16,16 +16,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* What is to be changed: an engine, or a service that is to leave one for its own. */
-struct target {
-    const char *name;
-    struct pl_engine *engine;
-    struct pl_service *service;            /* that leaves `engine`; NULL: the engine itself */
-    struct pl_dispatch_settings *settings; /* of the server's, in place */
-    bool *has_dispatch;                    /* beside it; NULL: the outer dispatch */
-};
+/* ---- what is meant --------------------------------------------------------------------------- */
 
-static int find_service(struct pl_server *server, const char *name, struct target *target,
+static int find_service(struct pl_server *server, const char *name, struct pl_swap *swap,
                         struct pl_error *error)
 {
     struct pl_service_settings *all = server->settings.services.items;
@@ -35,31 +28,31 @@ static int find_service(struct pl_server *server, const char *name, struct targe
 
         if (strcmp(all[i].name, name) != 0)
             continue;
-        *target = (struct target){ .name = all[i].name,
-                                   .engine = engine,
-                                   .settings = &all[i].dispatch,
-                                   .has_dispatch = &all[i].has_dispatch };
+        *swap = (struct pl_swap){ .name = all[i].name,
+                                  .engine = engine,
+                                  .place = &all[i].dispatch,
+                                  .has_dispatch = &all[i].has_dispatch };
         if (engine == server->shared_engine)
-            target->service = &server->services[i];
+            swap->service = &server->services[i];
         return 0;
     }
     return pl_error_set(error, EX_USAGE, -EINVAL,
                         "swap: there is no service '%s'; expected one, or 'default'", name);
 }
 
-static int find_target(struct pl_server *server, const char *name, struct target *target,
-                       struct pl_error *error)
+int pl_server_find_swap(struct pl_server *server, const char *name, struct pl_swap *ret_swap,
+                        struct pl_error *error)
 {
     if (!server->is_started || server->is_stopping)
         return pl_error_set(error, EX_UNAVAILABLE, -ESHUTDOWN, "swap: the server does not run");
     if (strcmp(name, "default") != 0)
-        return find_service(server, name, target, error);
+        return find_service(server, name, ret_swap, error);
     if (server->shared_engine == NULL)
         return pl_error_set(error, EX_USAGE, -EINVAL,
                             "swap: every service has a dispatch of its own; expected its name");
-    *target = (struct target){ .name = "default",
-                               .engine = server->shared_engine,
-                               .settings = &server->settings.dispatch };
+    *ret_swap = (struct pl_swap){ .name = "default",
+                                  .engine = server->shared_engine,
+                                  .place = &server->settings.dispatch };
     return 0;
 }
 
@@ -104,19 +97,19 @@ static int apply_changes(struct pl_server *server, const char *const *changes,
     return err;
 }
 
-/* ---- the swap ------------------------------------------------------------------------------ */
+/* ---- the swap -------------------------------------------------------------------------------- */
 
-static bool is_of(const struct pl_server_listener *listener, const struct target *target)
+static bool is_of(const struct pl_server_listener *listener, const struct pl_swap *swap)
 {
-    return target->service != NULL ? listener->service == target->service
-                                   : atomic_load(&listener->service->engine) == target->engine;
+    return swap->service != NULL ? listener->service == swap->service
+                                 : atomic_load(&listener->service->engine) == swap->engine;
 }
 
 /* Each handle set has its socket before there is a thread for it; those that are there already
  * accept at once, under the old model. */
-static int add_sockets(struct pl_server *server, const struct target *target, uint32_t count,
-                       struct pl_error *error)
+static int add_sockets(struct pl_server *server, const struct pl_swap *swap, struct pl_error *error)
 {
+    uint32_t count = pl_engine_shards_wanted(&swap->settings);
     int err = 0;
 
     for (size_t i = 0; i < server->listeners_count && err == 0; i++) {
@@ -125,7 +118,7 @@ static int add_sockets(struct pl_server *server, const struct target *target, ui
         struct pl_error detail;
         int armed;
 
-        if (!is_of(listener, target))
+        if (!is_of(listener, swap))
             continue;
         err =
             pl_server_add_sockets(listener, atomic_load(&listener->service->engine), count, error);
@@ -148,88 +141,117 @@ static int engine_for(struct pl_server *server, const struct pl_engine_settings 
     return pl_server_add_engine(server, settings, ret_engine, error);
 }
 
-/* The service leaves the engine it shares, with all its connections. */
-static int swap_out(struct pl_server *server, struct target *target,
-                    const struct pl_engine_settings *settings, struct pl_swap_figures *figures,
-                    struct pl_error *error)
+int pl_server_prepare_swap(struct pl_server *server, struct pl_swap *swap,
+                           const struct pl_dispatch_settings *dispatch, struct pl_error *error)
 {
-    struct pl_engine *engine;
-    int err = engine_for(server, settings, &engine, error);
+    int err;
 
+    swap->dispatch = *dispatch;
+    swap->settings = pl_server_engine_settings(server, swap->name, dispatch);
+    swap->from = swap->engine->settings.model;
+    err = add_sockets(server, swap, error);
+    if (err == 0 && swap->service != NULL)
+        err = engine_for(server, &swap->settings, &swap->engine, error);
     if (err < 0)
         return err;
-    err = engine->model == NULL ? pl_engine_start(engine, error)
-                                : pl_engine_swap(engine, settings, figures, error);
-    if (err < 0)
-        return err;
-    pl_engine_note_shortest(engine, target->service);
-    atomic_store(&target->service->engine, engine);
-    target->engine = engine;
-    pl_engine_send_home(engine, figures);
-    return 0;
+    return pl_engine_prepare_swap(swap->engine, &swap->settings, &swap->successor, error);
 }
 
-static void describe(const struct target *target, const struct pl_engine_settings *settings,
-                     const char *from, const struct pl_swap_figures *figures, int64_t began_ns,
+int pl_server_prepare_rejoin(struct pl_server *server, struct pl_swap *swap, struct pl_error *error)
+{
+    int err = 0;
+
+    swap->dispatch = server->settings.dispatch;
+    swap->settings = pl_server_engine_settings(server, "default", &swap->dispatch);
+    swap->from = swap->engine->settings.model;
+    swap->left = swap->engine;
+    for (size_t i = 0; i < server->services_count; i++)
+        if (atomic_load(&server->services[i].engine) == swap->engine)
+            swap->service = &server->services[i];
+    if (server->shared_engine == NULL)
+        err = pl_server_add_engine(server, &swap->settings, &server->shared_engine, error);
+    if (err < 0)
+        return err;
+    swap->engine = server->shared_engine;
+    err = add_sockets(server, swap, error);
+    if (err == 0 && swap->engine->model == NULL)
+        err = pl_engine_prepare_swap(swap->engine, &swap->settings, &swap->successor, error);
+    return err;
+}
+
+void pl_server_abandon_swap(struct pl_swap *swap)
+{
+    if (swap->successor != NULL)
+        pl_engine_abandon_swap(swap->successor);
+}
+
+static void describe(const struct pl_swap *swap, const struct pl_swap_figures *figures,
                      struct pl_swap_report *report)
 {
-    *report = (struct pl_swap_report){ .threads = settings->model_settings.threads,
+    *report = (struct pl_swap_report){ .threads = swap->settings.model_settings.threads,
                                        .conns_moved = figures->moved,
                                        .conns_held = figures->held };
-    snprintf(report->engine, sizeof(report->engine), "%.60s", target->name);
-    snprintf(report->from, sizeof(report->from), "%s", from);
-    snprintf(report->to, sizeof(report->to), "%s", settings->model->name);
-    for (uint32_t i = 0; i < pl_engine_shards_count(target->engine); i++)
-        report->conns += atomic_load(&target->engine->shards[i]->conns_open);
-    report->threads_left_behind = pl_engine_reap(target->engine);
-    report->took_us = (pl_clock_ns() - began_ns) / 1000;
+    snprintf(report->engine, sizeof(report->engine), "%s", swap->engine->settings.name);
+    snprintf(report->from, sizeof(report->from), "%s", swap->from->name);
+    snprintf(report->to, sizeof(report->to), "%s", swap->settings.model->name);
+    for (uint32_t i = 0; i < pl_engine_shards_count(swap->engine); i++)
+        report->conns += atomic_load(&swap->engine->shards[i]->conns_open);
 }
 
-static int swap_locked(struct pl_server *server, struct target *target,
-                       const struct pl_dispatch_settings *dispatch,
-                       struct pl_swap_report *ret_report, struct pl_error *error)
+/* What threads that were only on their way out need, so that those in handlers are counted. */
+#define LEAVE_MS 5
+
+void pl_server_commit_swap(struct pl_server *server, struct pl_swap *swap,
+                           struct pl_swap_report *ret_report)
 {
-    struct pl_engine_settings settings = pl_server_engine_settings(server, target->name, dispatch);
-    const char *from = target->engine->settings.model->name;
     struct pl_swap_figures figures = { .moved = 0 };
     int64_t began_ns = pl_clock_ns();
-    int err = add_sockets(server, target, pl_engine_shards_wanted(&settings), error);
 
-    if (err == 0)
-        err = target->service != NULL ? swap_out(server, target, &settings, &figures, error)
-                                      : pl_engine_swap(target->engine, &settings, &figures, error);
-    if (err < 0)
-        return err;
-    *target->settings = *dispatch;
-    if (target->has_dispatch != NULL)
-        *target->has_dispatch = true;
-    describe(target, &settings, from, &figures, began_ns, ret_report);
+    if (swap->successor != NULL)
+        pl_engine_swap(swap->engine, swap->successor, &swap->settings, &figures);
+    if (swap->service != NULL) {
+        pl_engine_note_shortest(swap->engine, swap->service);
+        atomic_store(&swap->service->engine, swap->engine);
+        pl_engine_send_home(swap->engine, &figures);
+    }
+    if (swap->left != NULL)
+        pl_engine_rest(swap->left, swap->engine);
+    *swap->place = swap->dispatch;
+    if (swap->has_dispatch != NULL)
+        *swap->has_dispatch = swap->left == NULL;
+    describe(swap, &figures, ret_report);
+    ret_report->took_us = (pl_clock_ns() - began_ns) / 1000;
+    ret_report->threads_left_behind = pl_engine_reap(swap->engine, LEAVE_MS);
+    pl_server_set_limits(server);
     PL_LOG(PL_LOG_INFO,
-           "engine %s: model=%s threads=%u arming=%s instead of %s; %u connections stay, %u moved, "
-           "%u slots move when they are let go, %u threads are still in a handler; %lld us",
-           ret_report->engine, ret_report->to, ret_report->threads, settings.arming->name,
+           "engine %s: model=%s threads=%u arming=%s after %s; %u connections stay, %u moved, %u "
+           "slots move when they are let go, %u threads are still in a handler; %lld us",
+           ret_report->engine, ret_report->to, ret_report->threads, swap->settings.arming->name,
            ret_report->from, ret_report->conns, ret_report->conns_moved, ret_report->conns_held,
            ret_report->threads_left_behind, (long long)ret_report->took_us);
-    return 0;
 }
 
-int pl_server_swap(struct pl_server *server, const char *target_name, const char *const *changes,
+int pl_server_swap(struct pl_server *server, const char *target, const char *const *changes,
                    struct pl_swap_report *ret_report, struct pl_error *error)
 {
     struct pl_dispatch_settings dispatch;
-    struct target target = { .name = target_name };
+    struct pl_swap swap;
     int err;
 
     pthread_mutex_lock(&server->control_lock);
-    err = find_target(server, target_name, &target, error);
-    if (err == 0) {
-        dispatch = *target.settings;
-        err = apply_changes(server, changes, &dispatch, error);
-    }
+    err = pl_server_find_swap(server, target, &swap, error);
+    if (err < 0)
+        goto unlock;
+    dispatch = *swap.place;
+    err = apply_changes(server, changes, &dispatch, error);
     if (err == 0)
-        err = swap_locked(server, &target, &dispatch, ret_report, error);
+        err = pl_server_prepare_swap(server, &swap, &dispatch, error);
+    if (err == 0)
+        pl_server_commit_swap(server, &swap, ret_report);
+
+unlock:
+    pthread_mutex_unlock(&server->control_lock);
     if (err < 0)
         PL_LOG(PL_LOG_ERROR, "%s; nothing has changed", error->message);
-    pthread_mutex_unlock(&server->control_lock);
     return err;
 }

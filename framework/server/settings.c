@@ -282,6 +282,16 @@ static const struct pl_setting root_rows[] = {
       .offset = offsetof(struct pl_settings, timeline),
       .rows = pl_settings_timeline_rows,
       .help = "What each thread did when, for `paceline-bench timeline`." },
+    { .name = "control",
+      .type = PL_SETTING_GROUP,
+      .offset = offsetof(struct pl_settings, control),
+      .rows = pl_settings_control_rows,
+      .help = "The socket of `paceline-ctl`; see docs/control.md." },
+    { .name = "admin",
+      .type = PL_SETTING_GROUP,
+      .offset = offsetof(struct pl_settings, admin),
+      .rows = pl_settings_admin_rows,
+      .help = "Health, figures and a page over HTTP, for those who look after the process." },
     { .name = NULL },
 };
 
@@ -451,5 +461,7 @@ int pl_settings_check(const struct pl_settings *settings, const struct pl_settin
     }
     if (err == 0)
         err = pl_settings_check_timeline(&settings->timeline, source, error);
+    if (err == 0)
+        err = pl_settings_check_admin(settings, source, error);
     return err < 0 ? err : pl_settings_check_upstreams(settings, source, error);
 }

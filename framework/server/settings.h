@@ -68,12 +68,24 @@ struct pl_timeline_settings {
     char *file;
 };
 
+/* Where a running server can be asked; see docs/control.md. */
+struct pl_control_settings {
+    char *socket; /* NULL or empty: nowhere */
+};
+
+struct pl_admin_settings {
+    struct pl_setting_list listen; /* of char *; empty: nowhere */
+    bool has_page;
+};
+
 struct pl_settings {
     struct pl_dispatch_settings dispatch;
     struct pl_limits_settings limits;
     struct pl_timeouts_settings timeouts;
     struct pl_log_settings log;
     struct pl_timeline_settings timeline;
+    struct pl_control_settings control;
+    struct pl_admin_settings admin;
     struct pl_setting_list services;
     struct pl_setting_list upstreams;
     _Alignas(16) unsigned char app[PL_APP_SETTINGS_BYTES_MAX]; /* the application's own struct */
@@ -86,7 +98,7 @@ struct pl_settings_schema {
     const char *protocol_words[16];
     struct pl_setting dispatch_rows[12];
     struct pl_setting service_rows[16];
-    struct pl_setting rows[9];
+    struct pl_setting rows[11];
 };
 
 /* `modules` is borrowed. */
@@ -112,6 +124,16 @@ PL_MUST_CHECK int pl_settings_check_upstreams(const struct pl_settings *settings
 extern const struct pl_setting pl_settings_timeline_rows[];
 PL_MUST_CHECK int pl_settings_check_timeline(const struct pl_timeline_settings *timeline,
                                              const char *source, struct pl_error *error);
+
+/* settings_admin.c */
+extern const struct pl_setting pl_settings_control_rows[];
+extern const struct pl_setting pl_settings_admin_rows[];
+PL_MUST_CHECK int pl_settings_check_admin(const struct pl_settings *settings, const char *source,
+                                          struct pl_error *error);
+/* Is anything served for those who look after the process? */
+bool pl_settings_have_admin(const struct pl_settings *settings);
+/* How many descriptors that may need. */
+uint32_t pl_settings_admin_descriptors(const struct pl_settings *settings);
 
 /* What the tables alone cannot say. Errors: -EINVAL with a sentence. */
 PL_MUST_CHECK int pl_settings_check_dispatch(const struct pl_dispatch_settings *dispatch,

@@ -140,12 +140,12 @@ static void print_text(const struct pl_setting *row, const void *data, int inden
 {
     const char *value = *(char *const *)const_place_of(row, data);
 
-    if (value == NULL) {
+    if (value == NULL && row->type != PL_SETTING_PATH) {
         fprintf(out, "%*s# %s: not set\n", indent, "", row->name);
         return;
     }
     fprintf(out, "%*s%s: ", indent, "", row->name);
-    pl_setting_print_text(value, out);
+    pl_setting_print_text(value, out); /* an empty path reads as none */
     fputc('\n', out);
 }
 

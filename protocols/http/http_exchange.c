@@ -54,6 +54,12 @@ bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
     return false;
 }
 
+size_t pl_http_peer(const struct pl_http_exchange *exchange, char *ret_text)
+{
+    ret_text[0] = '\0';
+    return exchange->conn == NULL ? 0 : pl_conn_peer(exchange->conn, ret_text);
+}
+
 struct pl_view pl_http_body(const struct pl_http_exchange *exchange)
 {
     return (struct pl_view){ .bytes = exchange->message.bytes + exchange->body_begin,

@@ -137,7 +137,8 @@ test_units() {
         'build-check/tests/fuzz/http_date_replay tests/fuzz/corpus/http_date/*' \
         'build-check/tests/fuzz/http_range_replay tests/fuzz/corpus/http_range/*' \
         'build-check/tests/fuzz/http_multipart_replay tests/fuzz/corpus/http_multipart/*' \
-        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*'
+        'build-check/tests/fuzz/http_form_replay tests/fuzz/corpus/http_form/*' \
+        'build-check/tests/fuzz/control_parse_replay tests/fuzz/corpus/control_parse/*'
 }
 
 test_contract() {
@@ -159,7 +160,7 @@ test_address() {
     mapfile -t programs < <(unit_programs build-address; integration_programs build-address)
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
-    run_tests_in_two "${programs[@]}"
+    run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh'
 }
 
 test_address_contract() {
@@ -199,7 +200,7 @@ test_commands() {
 
 # The parser of requests has most of the time; the others are small, and soon know their inputs.
 fuzz_targets=(http_parse_fuzz http_path_fuzz http_date_fuzz http_range_fuzz http_multipart_fuzz
-    http_form_fuzz)
+    http_form_fuzz control_parse_fuzz)
 
 build_fuzz() {
     configure_and_make build-fuzz "${fuzz_targets[@]/#/tests/fuzz/}" -- --enable-fuzzing --disable-shared \
@@ -257,7 +258,7 @@ check() {
             'address sanitizer, contract' 60 'conformance, every model and arming' 80 \
             'planted faults' 50 'the tour' 40 'load and peers' 60 'proxies in front' 10 \
             'paceline-bench' 65 \
-            'the page in a browser' 15 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
+            'the pages in a browser' 30 'clients of others' 60 'build by clang, without jemalloc' 40 'fuzzing' 50 \
             'distribution' 150 'format' 10
     fi
     step packages install_missing "${build_packages[@]}" "${show_packages[@]}" \
@@ -269,7 +270,8 @@ check() {
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
-        access_log_test.sh
+        access_log_test.sh control_test.sh
+        access_log_test.sh admin_test.sh
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
@@ -315,7 +317,7 @@ check_rest() {
     suite 'load and peers' scripts load_test.sh peers_test.sh
     suite 'proxies in front' scripts fronts_test.sh
     suite 'paceline-bench' scripts bench_test.sh claims_test.sh
-    suite 'the page in a browser' scripts page_test.sh
+    suite 'the pages in a browser' scripts page_test.sh admin_page_test.py
     suite 'clients of others' scripts clients_test.sh
     step 'build by clang, without jemalloc' build_clang || return 1
     suite 'fuzzing' test_fuzz_short

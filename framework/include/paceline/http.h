@@ -60,6 +60,9 @@ PL_API struct pl_view pl_http_query(const struct pl_http_exchange *exchange);
 /* The value of the first field of that name, in any case; false without one. */
 PL_API bool pl_http_field(const struct pl_http_exchange *exchange, const char *name,
                           struct pl_view *ret_value);
+/* Who asks: pl_conn_peer(), with its room. Nothing from a route with `.may_block`: its connection
+ * has been let go. */
+PL_API size_t pl_http_peer(const struct pl_http_exchange *exchange, char *ret_text);
 /* The whole body, at most limits.message; inside a consumer the part at hand. */
 PL_API struct pl_view pl_http_body(const struct pl_http_exchange *exchange);
 /* The value of the first field of that name in the trailer section (RFC 9112, 7.1.2), which is kept

@@ -94,13 +94,40 @@
 
 /* Services, listeners and routes of one process. */
 #define PL_SERVICES_MAX  64
+#define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
+
+/* The admin service. Watchers of its page's events: each costs an encoding five times a second. */
+#define PL_ADMIN_WATCHERS_MAX 16
+/* How often the roles of threads are looked at while somebody watches, and how often an event says
+ * what was seen: fine enough for the eye, and a fifth of a second is what it takes for now. */
+#define PL_ADMIN_SAMPLE_MS 10
+#define PL_ADMIN_EVENT_MS  200
+/* Threads an event shows; the others are counted. More lanes fit no screen, and an event with so
+ * many is still far below the 16 KiB that one may have. */
+#define PL_ADMIN_LANES_MAX 64
+/* Engines an event names: one for each service at most. */
+#define PL_ADMIN_ENGINES_MAX PL_SERVICES_MAX
+/* The text of /metrics: every upstream with its histogram takes 8 KiB. */
+#define PL_ADMIN_METRICS_BYTES_MAX (640 * 1024)
 
 /* After a connection that could not be made, none is made ahead of calls for this long. */
 #define PL_UPSTREAM_WARM_RETRY_MS 1000
 
 /* An application's own settings: a struct of this size at most. */
 #define PL_APP_SETTINGS_BYTES_MAX 1024
+
+/* The server for those who look after the process: clients of its socket and its page at once, a
+ * few people and a few programs; the memory of what they read; addresses. */
+#define PL_ADMIN_CONNS_MAX   64
+#define PL_ADMIN_BUFFERS_MIB 16
+#define PL_ADMIN_LISTEN_MAX  16
+
+/* A command of the control socket, its reply, and the rows of a table in it: a swap with all keys
+ * of `dispatch` fits the one, the rows of a large server the other. */
+#define PL_CONTROL_LINE_BYTES_MAX  4096
+#define PL_CONTROL_REPLY_BYTES_MAX (256 * 1024)
+#define PL_CONTROL_ROWS_MAX        256
 
 /* Upstreams of one process, servers behind one, addresses of one name: lists that are walked under
  * a lock. */
@@ -114,6 +141,7 @@ _Static_assert(PL_BUFFER_BYTES_MIN << (2 * (PL_BUFFER_CLASSES - 1)) == PL_BUFFER
 _Static_assert(PL_BUFFER_BYTES_MAX >= PL_DATAGRAM_BYTES_MAX, "a datagram fits a block");
 _Static_assert(PL_LOG_FILE_RING_BYTES / 8 >= PL_LOG_FILE_LINE_BYTES,
                "the longest line fits an empty ring, and more than one");
+_Static_assert(PL_CONTROL_LINE_BYTES_MAX < PL_BUFFER_BYTES, "a command fits a block");
 _Static_assert(PL_TURN_OUTPUT_BYTES_MAX >= PL_BUFFER_BYTES, "a turn's output fills a block");
 
 #endif

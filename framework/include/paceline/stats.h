@@ -95,6 +95,9 @@ PL_API const char *pl_stats_counter_name(enum pl_stat stat);
 /* The value below which `percent` of what was recorded lies, in the histogram's unit. */
 PL_API uint64_t pl_histogram_percentile(const struct pl_histogram *histogram, double percent);
 
+/* How many of the values recorded lie below `value`; exact for a power of two. */
+PL_API uint64_t pl_histogram_count_below(const struct pl_histogram *histogram, uint64_t value);
+
 /* Writes one JSON object and a final NUL; returns its length, or -ENOSPC. Thread: any. */
 PL_API int pl_stats_to_json(const struct pl_stats *stats, char *text, size_t size);
 

@@ -62,6 +62,25 @@ static void percentiles_follow_what_was_recorded(void **state)
     free(sum);
 }
 
+static void a_count_below_a_power_of_two_is_exact(void **state)
+{
+    struct pl_stats_block *block = calloc(1, sizeof(*block));
+    struct pl_stats *sum = calloc(1, sizeof(*sum));
+    const struct pl_histogram *histogram = &sum->histograms[PL_HISTOGRAM_turn_us];
+
+    (void)state;
+    assert_int_equal(pl_histogram_count_below(histogram, 1), 0);
+    for (uint64_t i = 0; i < 5000; i++)
+        pl_stats_record(block, PL_HISTOGRAM_turn_us, i);
+    pl_stats_merge(sum, block);
+    assert_int_equal(pl_histogram_count_below(histogram, 0), 0);
+    for (uint64_t value = 1; value < 5000; value *= 2)
+        assert_int_equal(pl_histogram_count_below(histogram, value), value);
+    assert_int_equal(pl_histogram_count_below(histogram, 8192), 5000);
+    free(block);
+    free(sum);
+}
+
 static void blocks_add_up_and_become_json(void **state)
 {
     struct pl_stats_block *block = calloc(1, sizeof(*block));
@@ -105,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_value_lies_in_its_bucket_within_a_sixteenth),
         cmocka_unit_test(the_floor_of_a_bucket_lies_in_it),
         cmocka_unit_test(percentiles_follow_what_was_recorded),
+        cmocka_unit_test(a_count_below_a_power_of_two_is_exact),
         cmocka_unit_test(blocks_add_up_and_become_json),
     };
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pl_main(): command line, life cycle. The process's main thread becomes the control thread. */
+/*
+ * pl_main(): command line, life cycle. The process's main thread becomes the control thread. It
+ * stands above the server because it starts what watches one; see admin.h.
+ */
 #include <paceline/main.h>
 
+#include "admin.h"
 #include "alloc.h"
 #include "clock.h"
 #include "log_files.h"
@@ -236,8 +240,10 @@ static uint32_t stop_unless_hurried(struct pl_server *server)
     return left;
 }
 
-static int serve(struct pl_server *server)
+static int serve(struct pl_server *server, struct pl_admin *admin)
 {
+    uint32_t left;
+
     for (;;) {
         int signal = pl_signals_next(server->signals);
 
@@ -250,7 +256,9 @@ static int serve(struct pl_server *server)
             PL_LOG(PL_LOG_INFO, "signal %d is reserved and does nothing yet", signal);
         }
     }
-    if (stop_unless_hurried(server) > 0) {
+    left = stop_unless_hurried(server);
+    pl_admin_stop(admin);
+    if (left > 0) {
         /* Nobody can be taken out of a handler: the process ends around it. */
         PL_LOG(PL_LOG_ERROR, "handlers did not end in time; leaving without them");
         _exit(EX_SOFTWARE);
@@ -259,15 +267,29 @@ static int serve(struct pl_server *server)
     return EX_OK;
 }
 
-static int start_and_serve(struct pl_server *server, struct pl_error *error)
+static int start_and_serve(struct pl_server *server, struct pl_admin *admin, struct pl_error *error)
 {
-    int code;
-
-    if (pl_server_open_prepared(server, error) < 0)
-        return fail(&server->app, error);
     if (pl_server_start(server, error) < 0)
         return fail(&server->app, error);
-    code = serve(server);
+    if (pl_admin_start(admin, error) < 0) {
+        int code = fail(&server->app, error);
+
+        if (pl_server_stop(server, 0) > 0)
+            _exit(code);
+        return code;
+    }
+    return serve(server, admin);
+}
+
+static int open_and_serve(struct pl_server *server, struct pl_error *error)
+{
+    struct pl_admin *admin;
+    int code;
+
+    if (pl_server_open_prepared(server, error) < 0 || pl_admin_open(server, &admin, error) < 0)
+        return fail(&server->app, error);
+    code = start_and_serve(server, admin, error);
+    pl_admin_close(admin);
     return code;
 }
 
@@ -292,7 +314,7 @@ static int run(struct pl_server *server, const struct command_line *line)
                line->config_path == NULL ? "built-in defaults" : line->config_path);
         return EX_OK;
     }
-    return start_and_serve(server, &error);
+    return open_and_serve(server, &error);
 }
 
 int pl_main(int argc, char **argv, const struct pl_app *app)

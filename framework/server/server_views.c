@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a server consists of just now, for those who look at it while it runs. */
+#include "server_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_engine_view *ret_view)
+{
+    const struct pl_engine_settings *settings;
+
+    if (index >= server->engines_count)
+        return false;
+    pthread_mutex_lock(&server->control_lock);
+    settings = &server->engines[index].settings;
+    memset(ret_view, 0, sizeof(*ret_view));
+    snprintf(ret_view->name, sizeof(ret_view->name), "%s", settings->name);
+    ret_view->model = settings->model->name;
+    ret_view->arming = settings->arming->name;
+    ret_view->threads = settings->model_settings.threads;
+    pthread_mutex_unlock(&server->control_lock);
+    return true;
+}
+
+bool pl_server_view_service(struct pl_server *server, size_t index,
+                            struct pl_service_view *ret_view)
+{
+    if (index >= server->services_count)
+        return false;
+    memset(ret_view, 0, sizeof(*ret_view));
+    pthread_mutex_lock(&server->control_lock);
+    snprintf(ret_view->name, sizeof(ret_view->name), "%s", server->services[index].name);
+    ret_view->protocol = server->services[index].protocol->name;
+    for (size_t i = 0; i < server->listeners_count; i++)
+        if (server->listeners[i].service == &server->services[index] &&
+            ret_view->listen_count < PL_LISTENERS_MAX)
+            snprintf(ret_view->listen[ret_view->listen_count++], PL_ADDRESS_TEXT_BYTES, "%s",
+                     server->listeners[i].text);
+    pthread_mutex_unlock(&server->control_lock);
+    return true;
+}
