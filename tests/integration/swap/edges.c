@@ -171,7 +171,8 @@ static void a_swap_frees_whoever_waits_behind_threads_in_handlers(void **state)
     served_start(NULL);
     for (size_t i = 0; i < sizeof(stuck) / sizeof(stuck[0]); i++)
         for (size_t k = 0; k < sizeof(to) / sizeof(to[0]); k++)
-            swap_away_from(&stuck[i], swap_variant_of(to[k]));
+            if (!swap_is_short() || (i + k) % 4 == 0)
+                swap_away_from(&stuck[i], swap_variant_of(to[k]));
     served_stop();
 }
 
@@ -227,7 +228,7 @@ static void a_swap_under_overload_answers_everybody(void **state)
 
     (void)state;
     served_start(NULL);
-    for (size_t i = 0; i < 3 * swap_variants_count; i++) {
+    for (size_t i = 0; i < 3 * swap_variants_count; i += swap_is_short() ? 5 : 1) {
         swap_by(from[i % 3], &report);
         for (uint32_t k = 0; k < 100; k++) {
             fds[k] = client_connect(rig.port);

@@ -16,11 +16,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool is_short(void)
-{
-    return getenv("PL_TEST_SHORT") != NULL;
-}
-
 /* ---- services ----------------------------------------------------------------------------------
  */
 
@@ -33,7 +28,7 @@ static void a_service_leaves_the_engine_it_shares_under_load(void **state)
         "limits.message=256KiB", "timeouts.handler=60s", NULL
     };
     static struct load loads[2];
-    size_t rounds = is_short() ? 18 : 100;
+    size_t rounds = swap_is_short() ? 18 : 100;
 
     (void)state;
     served_start(sets);
@@ -116,7 +111,8 @@ static void timers_and_watches_go_on(void **state)
 static void deadlines_pass_in_the_handle_set_after_a_swap(void **state)
 {
     static const char *const sets[] = { "timeouts.idle=40ms", "timeouts.header=60ms",
-                                        "timeouts.handler=50ms", NULL };
+                                        "timeouts.handler=50ms", "services.0.defer_accept=false",
+                                        NULL };
 
     (void)state;
     served_start(sets);
@@ -236,7 +232,7 @@ static void no_accept_queue_loses_a_connect(void **state)
                                       "per_core 2 oneshot", "reactor 0 edge",
                                       "per_core 3 oneshot", "proactor edge" };
     static struct load load;
-    int swaps = is_short() ? 100 : 600;
+    int swaps = swap_is_short() ? 100 : 600;
 
     (void)state;
     served_start(NULL);

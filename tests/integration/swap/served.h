@@ -65,6 +65,8 @@ void swap_to(const char *target, const struct swap_variant *variant,
              struct pl_swap_report *ret_report);
 /* Expects that error, and a sentence with `text` in it. */
 void swap_expect_error(const char *target, const char *const *changes, int err, const char *text);
+/* PL_TEST_SHORT is in the environment: fewer rounds. */
+bool swap_is_short(void);
 /* A variant by its name. */
 const struct swap_variant *swap_variant_of(const char *name);
 /* As /proc/self/task has them. */

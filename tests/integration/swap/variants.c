@@ -3,6 +3,7 @@
 #include "served.h"
 
 #include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define VARIANTS(of, ...)                                                                          \
@@ -27,6 +28,11 @@ const struct swap_variant swap_variants[] = {
     VARIANTS("per_core 3", "model=per_core", "threads=3"),
 };
 const size_t swap_variants_count = sizeof(swap_variants) / sizeof(swap_variants[0]);
+
+bool swap_is_short(void)
+{
+    return getenv("PL_TEST_SHORT") != NULL;
+}
 
 const struct swap_variant *swap_variant_of(const char *name)
 {

@@ -80,14 +80,13 @@ static void every_model_follows_every_other_and_no_reply_is_lost(void **state)
 {
     static struct walk walk;
     const char *requests = getenv("PL_SWAP_REQUESTS");
-    bool is_short = getenv("PL_TEST_SHORT") != NULL;
     int64_t p99_us;
 
     (void)state;
     walk = (struct walk){ .requests_min = requests == NULL ? 0 : strtoull(requests, NULL, 10),
-                          .pause_ms = requests != NULL ? 200
-                                      : is_short       ? 10
-                                                       : 50 };
+                          .pause_ms = requests != NULL  ? 200
+                                      : swap_is_short() ? 5
+                                                        : 50 };
     served_start_relaying(sets);
     swap_to("default", &swap_variants[0], NULL);
     p99_us = p99_without_swaps(&walk, requests == NULL ? 500 : 5000);
