@@ -265,6 +265,14 @@ int pl_engine_arm_listener(struct pl_engine *engine, uint64_t token)
     return 0;
 }
 
+void pl_engine_close_listener(struct pl_engine *engine, uint64_t token)
+{
+    struct pl_slot *slot = pl_slot_table_at(engine->face.table, (uint32_t)token);
+
+    slot->thread = &engine->control;
+    slot->kind->close(slot);
+}
+
 /* ---- ends ------------------------------------------------------------------------------------ */
 
 void pl_engine_drain(struct pl_engine *const *engines, size_t count)

@@ -134,6 +134,8 @@ PL_MUST_CHECK int pl_engine_listen(struct pl_engine *engine, uint32_t number,
                                    uint64_t *ret_token);
 /* The listener begins to accept. After an error it is held still. Thread: control. */
 PL_MUST_CHECK int pl_engine_arm_listener(struct pl_engine *engine, uint64_t token);
+/* Ends one that could not be armed. Thread: control. */
+void pl_engine_close_listener(struct pl_engine *engine, uint64_t token);
 /* A service's deadlines are no shorter than this. Thread: control. */
 void pl_engine_note_shortest(struct pl_engine *engine, const struct pl_service *service);
 

@@ -175,7 +175,7 @@ static int add_sockets(struct pl_server *server, const struct pl_swap *swap, str
             continue;
         err =
             pl_server_add_sockets(listener, atomic_load(&listener->service->engine), count, error);
-        armed = pl_server_arm_listener(listener, before, &detail);
+        armed = pl_server_arm_added(listener, before, &detail);
         if (err == 0 && armed < 0)
             err = pl_error_set(error, detail.exit_code, armed, "%s", detail.message);
     }
