@@ -94,7 +94,7 @@ static enum pl_next wait_for_room(struct pl_acceptor *acceptor)
 
 static enum pl_next nobody_waits(struct pl_acceptor *acceptor)
 {
-    if (acceptor->is_closing)
+    if (acceptor->is_closing || atomic_load_explicit(&acceptor->is_leaving, memory_order_relaxed))
         return PL_CLOSE;
     acceptor->is_exhausted = false;
     acceptor->slot.waits = PL_READABLE;
@@ -131,6 +131,7 @@ static enum pl_next run(struct pl_slot *slot, uint32_t stages)
 {
     enum pl_next next = (enum pl_next)slot->next;
 
+    pl_service_change(&acceptor_of(slot)->service, &acceptor_of(slot)->next_service);
     acceptor_of(slot)->may_receive = (stages & PL_STAGE_RECEIVE) != 0;
     while (next == PL_RUN_ACCEPT && (stages & PL_STAGE_ACCEPT))
         next = accept_batch(acceptor_of(slot));
@@ -142,14 +143,17 @@ static void close_acceptor(struct pl_slot *slot)
     struct pl_acceptor *acceptor = acceptor_of(slot);
 
     pl_close_fd(&acceptor->reserve_fd);
+    pl_service_change(&acceptor->service, &acceptor->next_service);
+    pl_service_put(acceptor->service);
     pl_claim_close(&slot->claim);
     ops_of(acceptor)->release(slot);
 }
 
-static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
+static struct pl_engine *home(struct pl_slot *slot, uint32_t *number)
 {
-    const struct pl_acceptor *acceptor = (const struct pl_acceptor *)(const void *)slot;
+    struct pl_acceptor *acceptor = acceptor_of(slot);
 
+    pl_service_change(&acceptor->service, &acceptor->next_service);
     *number = acceptor->number;
     return atomic_load(&acceptor->service->engine);
 }
@@ -171,5 +175,8 @@ int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, i
     acceptor->slot.next = PL_RUN_ACCEPT;
     acceptor->service = service;
     acceptor->reserve_fd = open_reserve();
-    return acceptor->reserve_fd < 0 ? -errno : 0;
+    if (acceptor->reserve_fd < 0)
+        return -errno;
+    pl_service_take(service);
+    return 0;
 }

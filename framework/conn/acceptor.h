@@ -10,10 +10,12 @@
 
 struct pl_acceptor {
     struct pl_slot slot;
-    struct pl_service *service; /* borrowed */
-    struct pl_peer peer;        /* of the connection that is being adopted */
-    int reserve_fd;             /* given up for a moment to turn somebody away */
-    bool is_exhausted;          /* the last turn found no descriptor */
+    struct pl_service *service;                /* it is a user of it */
+    _Atomic(struct pl_service *) next_service; /* left by a reload, or NULL */
+    _Atomic bool is_leaving; /* set by a reload: it closes when nobody waits any more */
+    struct pl_peer peer;     /* of the connection that is being adopted */
+    int reserve_fd;          /* given up for a moment to turn somebody away */
+    bool is_exhausted;       /* the last turn found no descriptor */
     bool is_closing;
     bool may_receive; /* the thread that runs this turn also receives */
     uint32_t number;  /* among the sockets of its address */
@@ -22,7 +24,8 @@ struct pl_acceptor {
 
 extern const struct pl_slot_kind pl_acceptor_kind;
 
-/* Makes an acceptor of a held slot; takes over the listening descriptor. Errors: -EMFILE. */
+/* Makes an acceptor of a held slot; takes over the listening descriptor, and becomes a user of the
+ * service. Errors: -EMFILE. */
 PL_MUST_CHECK int pl_acceptor_open(struct pl_acceptor *acceptor, struct pl_service *service, int fd,
                                    uint32_t number);
 

@@ -44,6 +44,7 @@ void pl_conn_adopt_fd(struct pl_conn *conn, struct pl_service *service, int fd,
     conn->slot.thread = thread;
     conn->slot.next = PL_RUN_RECEIVE;
     conn->output.cache = &thread->cache;
+    pl_service_take(service);
     pl_ledger_open(pl_conn_ledger(conn), service, pl_thread_now_ms(thread), fd);
     service->protocol->opened(conn);
 }
@@ -54,11 +55,29 @@ void pl_conn_begin_drain(struct pl_conn *conn)
     conn->read_due_ms = pl_clock_ms() + PL_LINGER_MS;
 }
 
+/* Between two exchanges nothing of the service is in use: the next one may be another's. */
+static void follow_service(struct pl_conn *conn)
+{
+    struct pl_service *successor;
+
+    if (conn->state != NULL || conn->output.first != NULL || pl_conn_input(conn).length > 0 ||
+        (conn->deadline != PL_DEADLINE_IDLE && conn->deadline != PL_DEADLINE_HEADER))
+        return;
+    successor = pl_service_take_successor(conn->service);
+    if (successor == NULL)
+        return;
+    atomic_store_explicit(&pl_conn_ledger(conn)->of, successor, memory_order_release);
+    pl_service_put(conn->service);
+    conn->service = successor;
+}
+
 /* Where the turn begins: what was waited for decides, and what no event will repeat is noted. */
 enum pl_next pl_conn_wake(struct pl_slot *slot, uint32_t reasons)
 {
     struct pl_conn *conn = pl_conn_of(slot);
 
+    if (atomic_load_explicit(&conn->service->is_retired, memory_order_relaxed))
+        follow_service(conn);
     if (reasons & PL_READABLE)
         conn->is_readable = true;
     if (reasons & (PL_PEER_DONE | PL_URGENT | PL_HANGUP)) {
@@ -112,14 +131,21 @@ void pl_conn_close(struct pl_slot *slot)
 
 static void close_accepted(struct pl_slot *slot)
 {
+    struct pl_service *service = pl_conn_of(slot)->service;
+
     PL_COUNT(slot->thread->stats, closes);
     pl_conn_close(slot);
+    pl_service_put(service);
 }
 
-static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
+static struct pl_engine *home(struct pl_slot *slot, uint32_t *number)
 {
+    struct pl_conn *conn = pl_conn_of(slot);
+
     (void)number;
-    return atomic_load(&((const struct pl_conn *)(const void *)slot)->service->engine);
+    if (atomic_load_explicit(&conn->service->is_retired, memory_order_relaxed))
+        follow_service(conn);
+    return atomic_load(&conn->service->engine);
 }
 
 const struct pl_slot_kind pl_conn_kind = { .name = "conn",

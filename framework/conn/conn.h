@@ -18,17 +18,17 @@ struct pl_conn {
     struct pl_slot slot;
 
     /* Written when it is opened, then read by any thread. */
-    struct pl_service *service;           /* borrowed */
     const struct pl_transport *transport; /* borrowed */
 
     /* Holder only. */
-    struct pl_buffer *input; /* owned; NULL while nothing is buffered */
-    struct pl_output output; /* empty while nothing waits */
-    void *state;             /* the protocol's */
-    int64_t read_due_ms;     /* the deadline the protocol set; PL_DUE_AT_WAIT: from then on */
-    int64_t write_due_ms;    /* while output is blocked */
-    int64_t window_ms;       /* since when window_bytes counts, for limits.rate_min; how long it has
-                              * counted while it is stopped */
+    struct pl_service *service; /* it is a user of it */
+    struct pl_buffer *input;    /* owned; NULL while nothing is buffered */
+    struct pl_output output;    /* empty while nothing waits */
+    void *state;                /* the protocol's */
+    int64_t read_due_ms;        /* the deadline the protocol set; PL_DUE_AT_WAIT: from then on */
+    int64_t write_due_ms;       /* while output is blocked */
+    int64_t window_ms; /* since when window_bytes counts, for limits.rate_min; how long it has
+                        * counted while it is stopped */
     uint32_t window_bytes;
     union {
         uint32_t unacknowledged_bytes; /* when its progress was noted last */

@@ -80,7 +80,9 @@ static enum pl_next receive(struct pl_datagram_slot *datagrams)
         PL_COUNT_BY(thread->stats, bytes_received, length);
     }
     datagrams->slot.waits = PL_READABLE;
-    return batch->count > 0 ? PL_RUN_PROCESS : PL_WAIT;
+    if (batch->count > 0)
+        return PL_RUN_PROCESS;
+    return atomic_load_explicit(&datagrams->is_leaving, memory_order_relaxed) ? PL_CLOSE : PL_WAIT;
 }
 
 static enum pl_next process(struct pl_datagram_slot *datagrams)
@@ -132,6 +134,8 @@ static enum pl_next send_replies(struct pl_datagram_slot *datagrams)
     }
     batch->count = 0;
     datagrams->slot.next = PL_RUN_RECEIVE;
+    if (atomic_load_explicit(&datagrams->is_leaving, memory_order_relaxed))
+        return PL_AGAIN; /* until a look finds nothing */
     return count == PL_DATAGRAMS_MAX ? PL_AGAIN : PL_WAIT;
 }
 
@@ -144,12 +148,14 @@ static enum pl_next run(struct pl_slot *slot, uint32_t stages)
         slot->next = (uint8_t)next;
         if ((stages & (1u << next)) == 0)
             return next;
-        if (next == PL_RUN_RECEIVE)
+        if (next == PL_RUN_RECEIVE) {
+            pl_service_change(&datagrams->service, &datagrams->next_service);
             next = receive(datagrams);
-        else if (next == PL_RUN_PROCESS)
+        } else if (next == PL_RUN_PROCESS) {
             next = process(datagrams);
-        else
+        } else {
             next = send_replies(datagrams);
+        }
     }
     return next;
 }
@@ -161,14 +167,19 @@ static void close_datagrams(struct pl_slot *slot)
     for (size_t i = 0; i < datagrams->batch->count; i++)
         pl_buffer_give(&slot->thread->cache, datagrams->batch->items[i].input);
     pl_free(datagrams->batch);
+    pl_service_change(&datagrams->service, &datagrams->next_service);
+    pl_service_put(datagrams->service);
     pl_claim_close(&slot->claim);
     pl_engine_face_of(slot->engine)->ops->release(slot);
 }
 
-static struct pl_engine *home(const struct pl_slot *slot, uint32_t *number)
+/* A batch that stands half-way was taken for the service before. */
+static struct pl_engine *home(struct pl_slot *slot, uint32_t *number)
 {
-    const struct pl_datagram_slot *datagrams = (const struct pl_datagram_slot *)(const void *)slot;
+    struct pl_datagram_slot *datagrams = datagrams_of(slot);
 
+    if (datagrams->batch->count == 0)
+        pl_service_change(&datagrams->service, &datagrams->next_service);
     *number = datagrams->number;
     return atomic_load(&datagrams->service->engine);
 }
@@ -191,5 +202,8 @@ int pl_datagram_slot_open(struct pl_datagram_slot *datagrams, struct pl_service 
     datagrams->slot.next = PL_RUN_RECEIVE;
     datagrams->service = service;
     datagrams->batch = pl_alloc(sizeof(*datagrams->batch));
-    return datagrams->batch == NULL ? -ENOMEM : 0;
+    if (datagrams->batch == NULL)
+        return -ENOMEM;
+    pl_service_take(service);
+    return 0;
 }

@@ -15,8 +15,9 @@ struct pl_job {
     struct pl_buffer *input; /* owned; NULL without input */
     struct pl_output output;
     pl_job_run *run;
-    pl_job_drop *drop; /* NULL: the state holds nothing */
-    struct pl_handler_note *note;
+    pl_job_drop *drop;            /* NULL: the state holds nothing */
+    struct pl_handler_note *note; /* borrowed from the service */
+    struct pl_service *service;   /* it is a user: its connection may be gone before it */
     _Alignas(16) unsigned char state[];
 };
 
@@ -56,6 +57,7 @@ void pl_blocking_end(void)
 
 static void free_job(struct pl_job *job, struct pl_buffer_cache *cache)
 {
+    pl_service_put(job->service);
     job->output.cache = cache;
     pl_output_drop(&job->output);
     pl_buffer_give(cache, job->input);
@@ -122,6 +124,8 @@ struct pl_job *pl_conn_start_job(struct pl_conn *conn, size_t unit_bytes, size_t
     job->run = run;
     job->drop = drop_state;
     job->note = note;
+    job->service = conn->service;
+    pl_service_take(job->service);
     job->token = pl_conn_open_door(conn);
     thread->job = job;
     pl_conn_wait_for(conn, PL_COMPLETION);

@@ -265,14 +265,6 @@ int pl_engine_arm_listener(struct pl_engine *engine, uint64_t token)
     return 0;
 }
 
-void pl_engine_close_listener(struct pl_engine *engine, uint64_t token)
-{
-    struct pl_slot *slot = pl_slot_table_at(engine->face.table, (uint32_t)token);
-
-    slot->thread = &engine->control;
-    slot->kind->close(slot);
-}
-
 /* ---- ends ------------------------------------------------------------------------------------ */
 
 void pl_engine_drain(struct pl_engine *const *engines, size_t count)
@@ -326,5 +318,5 @@ enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t
 
 bool pl_engine_is_empty(struct pl_engine *engine)
 {
-    return atomic_load(&engine->slots_open) == 0;
+    return atomic_load(&engine->face.table->slots_open) == 0;
 }

@@ -165,6 +165,34 @@ int pl_listener_share(int fd)
     return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
+static int set_int(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int pl_listener_change(int fd, const struct pl_address *address,
+                       const struct pl_listener_options *options)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;
+    bool is_unix = address->socket.ss_family == AF_UNIX;
+    int results[5] = { 0 };
+    int err = 0;
+
+    if (is_unix && chmod(un->sun_path, options->unix_mode) < 0)
+        results[0] = -errno;
+    if (!address->is_datagram && listen(fd, options->backlog) < 0)
+        results[1] = -errno;
+    if (!is_unix && !address->is_datagram) {
+        results[2] = set_int(fd, IPPROTO_TCP, TCP_NODELAY, options->has_nodelay);
+        results[3] = set_int(fd, SOL_SOCKET, SO_KEEPALIVE, options->has_keepalive);
+        results[4] = set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+                             options->has_deferral ? PL_DEFER_ACCEPT_S : 0);
+    }
+    for (size_t i = 0; i < 5; i++)
+        err = err < 0 ? err : results[i];
+    return err;
+}
+
 void pl_listener_remove(const struct pl_address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->socket;

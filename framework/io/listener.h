@@ -34,6 +34,11 @@ PL_MUST_CHECK int pl_listener_open(struct pl_address *address,
  * negative errno. Thread: any. */
 PL_MUST_CHECK int pl_listener_share(int fd);
 
+/* Gives a listening socket other options and another backlog; an address is not among them. Errors:
+ * a negative errno; the others are set all the same. Thread: any. */
+PL_MUST_CHECK int pl_listener_change(int fd, const struct pl_address *address,
+                                     const struct pl_listener_options *options);
+
 /* Removes a unix socket's file; does nothing for other addresses. */
 void pl_listener_remove(const struct pl_address *address);
 

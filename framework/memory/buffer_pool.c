@@ -100,6 +100,23 @@ void pl_buffer_pool_deinit(struct pl_buffer_pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
+void pl_buffer_pool_set_max(struct pl_buffer_pool *pool, size_t bytes_max)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->bytes_max = bytes_max;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+size_t pl_buffer_pool_max(struct pl_buffer_pool *pool)
+{
+    size_t bytes_max;
+
+    pthread_mutex_lock(&pool->lock);
+    bytes_max = pool->bytes_max;
+    pthread_mutex_unlock(&pool->lock);
+    return bytes_max;
+}
+
 void pl_buffer_pool_figures(struct pl_buffer_pool *pool, size_t *ret_bytes, size_t *ret_high)
 {
     pthread_mutex_lock(&pool->lock);
@@ -114,8 +131,10 @@ void pl_buffer_cache_init(struct pl_buffer_cache *cache, struct pl_buffer_pool *
     memset(cache, 0, sizeof(*cache));
     cache->pool = pool;
     cache->stats = stats;
+    pthread_mutex_lock(&pool->lock);
     for (uint32_t i = 0; i < PL_BUFFER_CLASSES; i++)
         cache->blocks_max[i] = cache_blocks_max(pool, i);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* Moves blocks from the cache to the depot until `keep` are left. */

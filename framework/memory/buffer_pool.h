@@ -19,9 +19,8 @@
 struct pl_stats_block;
 
 struct pl_buffer_pool {
-    size_t bytes_max; /* set at init */
-
     pthread_mutex_t lock; /* guards all below */
+    size_t bytes_max;
     struct pl_buffer *free[PL_BUFFER_CLASSES];
     size_t bytes;      /* allocated, whether taken or free */
     size_t bytes_high; /* the most that ever was */
@@ -39,6 +38,9 @@ struct pl_buffer_cache {
 PL_MUST_CHECK int pl_buffer_pool_init(struct pl_buffer_pool *pool, size_t bytes_max);
 /* Every buffer must be back and every cache empty. */
 void pl_buffer_pool_deinit(struct pl_buffer_pool *pool);
+/* Another bound: what is taken above it stays taken, and nothing more is allocated. Thread: any. */
+void pl_buffer_pool_set_max(struct pl_buffer_pool *pool, size_t bytes_max);
+size_t pl_buffer_pool_max(struct pl_buffer_pool *pool);
 /* Thread: any. */
 void pl_buffer_pool_figures(struct pl_buffer_pool *pool, size_t *ret_bytes, size_t *ret_high);
 

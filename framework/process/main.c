@@ -12,6 +12,7 @@
 #include "server_internal.h"
 #include "signals.h"
 
+#include <paceline/control.h>
 #include <paceline/log.h>
 
 #include <errno.h>
@@ -79,12 +80,14 @@ static void print_help(const struct pl_app *app)
            "                       services.0.listen=[127.0.0.1:0]\n"
            "      --check          check the configuration and end: 0, or 78 with the mistake\n"
            "      --print-config   print the whole configuration, defaults included, and end\n"
-           "      --print-manual   print all keys as a Markdown table and end\n"
+           "      --print-manual   print all keys as a Markdown table, and when a change of each\n"
+           "                       applies, and end\n"
            "      --version        print version and built-in features and end\n"
            "  -h, --help           print this and end\n"
            "\n"
-           "Signals: TERM, INT stop gracefully (twice: at once); USR1 logs the statistics,\n"
-           "opens log files again, and writes the timeline where it is on.\n");
+           "Signals: TERM, INT stop gracefully (twice: at once); HUP reads the configuration\n"
+           "again; USR1 logs the statistics, opens log files again, and writes the timeline\n"
+           "where it is on.\n");
 }
 
 #ifdef HAVE_ZLIB
@@ -205,6 +208,14 @@ static void report(struct pl_server *server)
     pl_server_write_timeline(server);
 }
 
+/* What SIGHUP asks for; the log says what came of it. */
+static void reload(struct pl_server *server)
+{
+    static struct pl_reload_report told;
+
+    (void)!pl_server_reload(server, &told, NULL);
+}
+
 /* A second TERM or INT while the drain is under way ends it. */
 static void *hurry_on_signal(void *argument)
 {
@@ -249,6 +260,8 @@ static int serve(struct pl_server *server, struct pl_admin *admin)
 
         if (signal == SIGUSR1) {
             report(server);
+        } else if (signal == SIGHUP) {
+            reload(server);
         } else if (signal == SIGTERM || signal == SIGINT) {
             PL_LOG(PL_LOG_INFO, "stopping");
             break;

@@ -55,29 +55,71 @@ void pl_server_collect_modules(struct pl_server *server, const struct pl_app *ap
         pl_settings_schema_add_app(&server->schema, app->name, app->settings);
 }
 
-static int add_default_services(struct pl_server *server, struct pl_error *error)
+static int add_default_services(const struct pl_server *server, struct pl_settings *settings,
+                                struct pl_error *error)
 {
     for (size_t i = 0; i < server->modules.count; i++)
-        if (pl_settings_add_default_service(&server->schema, &server->settings, (int)i) < 0)
+        if (pl_settings_add_default_service(&server->schema, settings, (int)i) < 0)
             return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the settings");
     return 0;
+}
+
+/* A reload reads them again, when the caller's are long gone. */
+static int keep_sources(struct pl_server *server, const char *config_path, const char *const *sets)
+{
+    size_t count = 0;
+
+    while (sets != NULL && sets[count] != NULL)
+        count++;
+    server->source = "built-in defaults";
+    if (config_path != NULL) {
+        server->config_path = pl_alloc_string(config_path);
+        if (server->config_path == NULL)
+            return -ENOMEM;
+        server->source = server->config_path;
+    }
+    if (count == 0)
+        return 0;
+    server->sets = pl_alloc(count * sizeof(*server->sets));
+    if (server->sets == NULL)
+        return -ENOMEM;
+    for (; server->sets_count < count; server->sets_count++) {
+        server->sets[server->sets_count] = pl_alloc_string(sets[server->sets_count]);
+        if (server->sets[server->sets_count] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void free_sources(struct pl_server *server)
+{
+    for (size_t i = 0; i < server->sets_count; i++)
+        pl_free(server->sets[i]);
+    pl_free(server->sets);
+    pl_free(server->config_path);
+}
+
+int pl_server_read_again(struct pl_server *server, struct pl_settings *settings,
+                         struct pl_error *error)
+{
+    int err = pl_settings_fill(server->schema.rows, settings);
+
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "no memory for the settings");
+    err = server->config_path == NULL
+              ? add_default_services(server, settings, error)
+              : pl_settings_read(&server->schema, server->config_path, settings, error);
+    for (size_t i = 0; i < server->sets_count && err == 0; i++)
+        err = pl_settings_set(&server->schema, server->sets[i], settings, error);
+    return err < 0 ? err : pl_settings_check(settings, &server->schema, server->source, error);
 }
 
 int pl_server_read_settings(struct pl_server *server, const char *config_path,
                             const char *const *sets, struct pl_error *error)
 {
-    const char *source = config_path == NULL ? "built-in defaults" : config_path;
-    int err = pl_settings_fill(server->schema.rows, &server->settings);
-
-    server->source = source;
-    if (err < 0)
-        return pl_error_set(error, EX_OSERR, err, "no memory for the settings");
-    err = config_path == NULL
-              ? add_default_services(server, error)
-              : pl_settings_read(&server->schema, config_path, &server->settings, error);
-    for (size_t i = 0; sets != NULL && sets[i] != NULL && err == 0; i++)
-        err = pl_settings_set(&server->schema, sets[i], &server->settings, error);
-    return err < 0 ? err : pl_settings_check(&server->settings, &server->schema, source, error);
+    if (keep_sources(server, config_path, sets) < 0)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the settings");
+    return pl_server_read_again(server, &server->settings, error);
 }
 
 /* ---- life
@@ -227,14 +269,6 @@ stop_engines:
     return err;
 }
 
-static bool is_empty(struct pl_server *server)
-{
-    for (size_t i = 0; i < server->engines_count; i++)
-        if (!pl_engine_is_empty(&server->engines[i]))
-            return false;
-    return true;
-}
-
 static uint64_t conns_open(struct pl_server *server)
 {
     return atomic_load(&server->quota.used);
@@ -245,7 +279,7 @@ static void wait_until_empty(struct pl_server *server, int64_t deadline_ms)
 {
     int64_t say_ms = pl_clock_ms() + 2000;
 
-    while (!is_empty(server) && !atomic_load(&server->is_hurried)) {
+    while (!pl_engine_is_empty(&server->engines[0]) && !atomic_load(&server->is_hurried)) {
         struct timespec moment = { .tv_nsec = 2000000 };
         int64_t now_ms = pl_clock_ms();
 
@@ -263,18 +297,18 @@ static void wait_until_empty(struct pl_server *server, int64_t deadline_ms)
 
 uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
 {
-    int64_t allowed_ms = drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
-    int64_t deadline_ms = pl_clock_ms() + allowed_ms;
+    int64_t deadline_ms = pl_clock_ms();
     uint32_t left = 0;
 
     if (!server->is_started)
         return 0;
     atomic_store(&server->is_serving, false);
-    atomic_store(&server->drain_end_ms, deadline_ms);
     /* No change begins from here on, and the one that is under way ends before. */
     pthread_mutex_lock(&server->control_lock);
     server->is_stopping = true;
+    deadline_ms += drain_ms >= 0 ? drain_ms : server->settings.timeouts.drain_us / 1000;
     pthread_mutex_unlock(&server->control_lock);
+    atomic_store(&server->drain_end_ms, deadline_ms);
     pl_engine_drain(server->engines_by_number, server->engines_count);
     remove_unix_sockets(server);
     wait_until_empty(server, deadline_ms);
@@ -315,8 +349,7 @@ void pl_server_close(struct pl_server *server)
     pl_server_close_upstreams(server);
     for (size_t i = 0; i < server->engines_count; i++)
         pl_engine_close(&server->engines[i]);
-    for (size_t i = 0; i < server->services_count; i++)
-        server->services[i].protocol->service_close(server->services[i].data);
+    pl_service_set_close(server);
     for (size_t i = 0; i < server->listeners_count; i++)
         pl_free(server->listeners[i].tokens);
     if (server->has_table) {
@@ -325,7 +358,11 @@ void pl_server_close(struct pl_server *server)
     }
     if (server->has_pool)
         pl_buffer_pool_deinit(&server->pool);
-    pl_settings_free(server->schema.rows, &server->settings, &server->modules);
+    pl_settings_free(server->schema.rows,
+                     server->first_settings != NULL ? server->first_settings : &server->settings,
+                     &server->modules);
+    pl_free(server->first_settings);
+    free_sources(server);
     pthread_mutex_destroy(&server->control_lock);
     pl_free(server);
 }
@@ -335,7 +372,14 @@ void pl_server_close(struct pl_server *server)
 
 const char *pl_server_address(const struct pl_server *server, size_t index)
 {
-    return index < server->listeners_count ? server->listeners[index].text : NULL;
+    /* A reload may be adding and dropping some. */
+    struct pl_server *changing = (struct pl_server *)(size_t)server;
+    const char *text;
+
+    pthread_mutex_lock(&changing->control_lock);
+    text = index < server->listeners_count ? server->listeners[index].text : NULL;
+    pthread_mutex_unlock(&changing->control_lock);
+    return text;
 }
 
 const void *pl_server_app_settings(const struct pl_server *server)

@@ -6,7 +6,7 @@
 #include "address.h"
 #include "engine.h"
 #include "listener.h"
-#include "service.h"
+#include "service_set.h"
 #include "settings.h"
 #include "signals.h"
 #include "upstream.h"
@@ -25,8 +25,10 @@
  * connections in its backlog. */
 struct pl_server_listener {
     struct pl_address address;
-    char text[PL_ADDRESS_TEXT_BYTES];
-    struct pl_service *service; /* borrowed */
+    char text[PL_ADDRESS_TEXT_BYTES];   /* where it listens */
+    char wanted[PL_ADDRESS_TEXT_BYTES]; /* what the configuration says: port 0 is still 0 */
+    struct pl_server_seat *seat;        /* borrowed: of its service */
+    struct pl_service *service;         /* borrowed: who has that seat */
     struct pl_listener_options options;
     uint64_t *tokens; /* owned: of the sockets' slots */
     uint32_t sockets_count;
@@ -37,8 +39,14 @@ struct pl_server {
     const struct pl_protocol *protocols[PL_PROTOCOLS_MAX]; /* borrowed */
     struct pl_modules modules;
     struct pl_settings_schema schema;
-    struct pl_settings settings; /* owned */
-    const char *source;          /* borrowed: the file's name, for messages */
+    /* What holds now. A reload copies it from the generation it has read, which owns it then, all
+     * but what applies only at the start: that is borrowed from `first_settings`, as ever. */
+    struct pl_settings settings;
+    struct pl_settings *first_settings; /* owned; NULL before the first reload */
+    const char *source;                 /* the file's name, for messages */
+    char *config_path;                  /* owned; NULL: built-in defaults */
+    char **sets;                        /* owned: of the command line */
+    size_t sets_count;
 
     struct pl_buffer_pool pool;
     bool has_pool;
@@ -46,8 +54,7 @@ struct pl_server {
     bool has_table;
     pthread_mutex_t control_lock; /* held by one change at a time: a swap, a reload */
     struct pl_conn_quota quota;
-    struct pl_service services[PL_SERVICES_MAX];
-    size_t services_count;
+    struct pl_service_set services;
     struct pl_engine engines[PL_SERVICES_MAX]; /* built in place: others keep their addresses */
     struct pl_engine *engines_by_number[PL_SERVICES_MAX];
     _Atomic uint32_t engines_count;
@@ -75,6 +82,10 @@ PL_MUST_CHECK struct pl_server *pl_server_new(const struct pl_app *app);
 void pl_server_collect_modules(struct pl_server *server, const struct pl_app *app);
 PL_MUST_CHECK int pl_server_read_settings(struct pl_server *server, const char *config_path,
                                           const char *const *sets, struct pl_error *error);
+/* The same file and command line, once more, into settings that are zeroed. The caller frees them
+ * also after an error. */
+PL_MUST_CHECK int pl_server_read_again(struct pl_server *server, struct pl_settings *settings,
+                                       struct pl_error *error);
 /* ---- server_services.c; thread: setup
  * ------------------------------------------------------------
  */
@@ -96,6 +107,20 @@ struct pl_engine_settings pl_server_engine_settings(const struct pl_server *serv
 PL_MUST_CHECK int pl_server_add_engine(struct pl_server *server,
                                        const struct pl_engine_settings *settings,
                                        struct pl_engine **ret_engine, struct pl_error *error);
+/* The engine of that name, or a new one; no thread yet. */
+PL_MUST_CHECK int pl_server_engine_for(struct pl_server *server,
+                                       const struct pl_engine_settings *settings,
+                                       struct pl_engine **ret_engine, struct pl_error *error);
+/* Binds one address of a service, a socket for each of `count` handle sets; they are held. After an
+ * error listener->sockets_count says how many there are, and the caller frees its tokens. Thread:
+ * control. */
+PL_MUST_CHECK int pl_server_open_listener(const struct pl_service_settings *settings,
+                                          struct pl_service *service, struct pl_engine *engine,
+                                          uint32_t count, const char *text,
+                                          struct pl_server_listener *listener,
+                                          struct pl_error *error);
+struct pl_listener_options pl_server_listener_options(const struct pl_service_settings *settings,
+                                                      const struct pl_protocol *protocol);
 /* Opens the sockets an address lacks so that each of `count` handle sets has one; those that were
  * opened before an error stay, held. */
 PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
@@ -109,39 +134,10 @@ PL_MUST_CHECK int pl_server_arm_added(struct pl_server_listener *listener, uint3
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);
 
-/* ---- server_swap.c; the control lock is held --------------------------------------------------
- */
-
-/* A change of an engine's model, or a service's leave of the engine it shares for its own. */
-struct pl_swap {
-    const char *name; /* borrowed: "default", or the service's */
-    struct pl_engine *engine;
-    struct pl_service *service;         /* that leaves a shared engine; NULL: the engine stays */
-    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
-    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
-
-    /* From the preparation on. */
-    struct pl_dispatch_settings dispatch;
-    struct pl_engine_settings settings;
-    const struct pl_model_ops *from;
-    struct pl_model *successor; /* owned until the commit; NULL: the engine's own goes on */
-    struct pl_engine *left;     /* by its only service; NULL: none is */
-};
-
-/* Errors: -EINVAL: no such target; -ESHUTDOWN. */
-PL_MUST_CHECK int pl_server_find_swap(struct pl_server *server, const char *name,
-                                      struct pl_swap *ret_swap, struct pl_error *error);
-/* Everything that can fail; nothing has changed yet but that there may be more sockets. */
-PL_MUST_CHECK int pl_server_prepare_swap(struct pl_server *server, struct pl_swap *swap,
-                                         const struct pl_dispatch_settings *dispatch,
-                                         struct pl_error *error);
-/* The same for a service that is to follow the outer dispatch again. */
-PL_MUST_CHECK int pl_server_prepare_rejoin(struct pl_server *server, struct pl_swap *swap,
-                                           struct pl_error *error);
-/* After a preparation: one of the two. */
-void pl_server_commit_swap(struct pl_server *server, struct pl_swap *swap,
-                           struct pl_swap_report *ret_report);
-void pl_server_abandon_swap(struct pl_swap *swap);
+/* No service has this engine any more: its slots go where those of `refuge` are. Thread: any, under
+ * the control lock. */
+void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
+                            struct pl_engine *refuge);
 
 /* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
  * wrong; see server_timeline.c. Thread: any. */

@@ -22,6 +22,9 @@
  * application. They are reserved, not touched. */
 #define SLOTS_RESERVED (64 * 1024)
 
+/* The same for a server that stands inside another's program and has few of each. */
+#define INNER_SLOTS_RESERVED 1024
+
 /* ---- limits
  * -------------------------------------------------------------------------------------- */
 
@@ -92,6 +95,8 @@ void pl_server_set_limits(struct pl_server *server)
 
 uint32_t pl_server_slots_max(const struct pl_server *server)
 {
+    if (server->is_inner)
+        return atomic_load(&server->quota.max) + INNER_SLOTS_RESERVED;
     return descriptors_usable() + SLOTS_RESERVED + pl_server_upstream_slots(server);
 }
 
@@ -138,6 +143,17 @@ int pl_server_add_engine(struct pl_server *server, const struct pl_engine_settin
     return 0;
 }
 
+int pl_server_engine_for(struct pl_server *server, const struct pl_engine_settings *settings,
+                         struct pl_engine **ret_engine, struct pl_error *error)
+{
+    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
+        if (strcmp(server->engines[i].settings.name, settings->name) == 0) {
+            *ret_engine = &server->engines[i];
+            return 0;
+        }
+    return pl_server_add_engine(server, settings, ret_engine, error);
+}
+
 /* The engine of a service: its own, or the one that all others share. */
 static int engine_of_service(struct pl_server *server, const struct pl_service_settings *settings,
                              struct pl_engine **ret_engine, struct pl_error *error)
@@ -162,61 +178,33 @@ static int engine_of_service(struct pl_server *server, const struct pl_service_s
 /* ---- services
  * -------------------------------------------------------------------------------------- */
 
-static size_t collect_bindings(const struct pl_server *server, const char *service,
-                               const struct pl_protocol *protocol, struct pl_binding *bindings)
-{
-    const struct pl_app *app = &server->app;
-    size_t count = 0;
-
-    for (size_t i = 0; i < app->bindings_count && count < PL_BINDINGS_MAX; i++)
-        if (app->bindings[i].protocol == protocol &&
-            (app->bindings[i].service == NULL || strcmp(app->bindings[i].service, service) == 0))
-            bindings[count++] = app->bindings[i];
-    return count;
-}
-
 static int open_service(struct pl_server *server, const struct pl_service_settings *settings,
-                        struct pl_service *service, struct pl_error *error)
+                        struct pl_server_seat **ret_seat, struct pl_error *error)
 {
-    const struct pl_timeouts_settings *timeouts = &server->settings.timeouts;
-    struct pl_binding bindings[PL_BINDINGS_MAX];
-    struct pl_error detail = { .exit_code = EX_CONFIG };
-    char place[320];
-    size_t count;
+    struct pl_server_seat *seat = pl_server_new_seat(server, settings->name);
+    struct pl_server_service *service;
     int err;
 
-    *service = (struct pl_service){ .name = settings->name,
-                                    .protocol = server->protocols[settings->protocol],
-                                    .message_bytes_max = (size_t)server->settings.limits.message,
-                                    .rate_min = server->settings.limits.rate_min,
-                                    .header_ms = timeouts->header_us / 1000,
-                                    .body_ms = timeouts->body_us / 1000,
-                                    .idle_ms = timeouts->idle_us / 1000,
-                                    .write_ms = timeouts->write_us / 1000,
-                                    .handler_ms = timeouts->handler_us / 1000 };
-    count = collect_bindings(server, service->name, service->protocol, bindings);
-    err =
-        service->protocol->service_open(settings->module, bindings, count, &service->data, &detail);
+    if (seat == NULL)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for a service");
+    err = pl_server_new_service(server, seat, &server->settings, settings, NULL, &service, error);
     if (err == 0)
-        return 0;
-    pl_settings_name_place(settings->place, server->source, place, sizeof(place));
-    return pl_error_set(error, detail.exit_code, err, "%s: service %s: %.300s", place,
-                        service->name, detail.message);
+        pl_server_take_seat(seat, service);
+    *ret_seat = seat;
+    return err;
 }
 
+/* They are closed with the server. */
 int pl_server_check_services(struct pl_server *server, struct pl_error *error)
 {
     const struct pl_service_settings *all = server->settings.services.items;
+    int err = pl_service_set_open(server);
 
-    for (uint32_t i = 0; i < server->settings.services.count; i++) {
-        struct pl_service service;
-        int err = open_service(server, &all[i], &service, error);
-
-        if (err < 0)
-            return err;
-        service.protocol->service_close(service.data);
-    }
-    return 0;
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "no descriptor for the services");
+    for (uint32_t i = 0; i < server->settings.services.count && err == 0; i++)
+        err = open_service(server, &all[i], &(struct pl_server_seat *){ NULL }, error);
+    return err;
 }
 
 /* One more socket of an address. */
@@ -311,15 +299,45 @@ int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from, stru
     if (err == 0)
         return 0;
     for (uint32_t i = from; i < listener->sockets_count; i++)
-        pl_engine_close_listener(engine, listener->tokens[i]);
+        pl_engine_abandon_listener(engine, listener->tokens[i]);
     listener->sockets_count = from;
     return pl_error_set(error, EX_OSERR, err, "service %s: a listener cannot be armed: errno %d",
                         listener->service->name, -err);
 }
 
-static int open_listener(struct pl_server *server, const struct pl_service_settings *settings,
-                         struct pl_service *service, struct pl_engine *engine, const char *text,
-                         struct pl_error *error)
+struct pl_listener_options pl_server_listener_options(const struct pl_service_settings *settings,
+                                                      const struct pl_protocol *protocol)
+{
+    return (struct pl_listener_options){ .backlog = (int)settings->backlog,
+                                         .unix_mode = settings->unix_mode,
+                                         .has_nodelay = settings->has_nodelay,
+                                         .has_keepalive = settings->has_keepalive,
+                                         .has_deferral = settings->has_deferral &&
+                                                         protocol->client_speaks_first };
+}
+
+int pl_server_open_listener(const struct pl_service_settings *settings, struct pl_service *service,
+                            struct pl_engine *engine, uint32_t count, const char *text,
+                            struct pl_server_listener *listener, struct pl_error *error)
+{
+    int err;
+
+    *listener = (struct pl_server_listener){
+        .service = service,
+        .options = pl_server_listener_options(settings, service->protocol),
+    };
+    err = pl_address_parse(text, &listener->address, error);
+    if (err < 0)
+        return err;
+    pl_address_format(&listener->address, listener->wanted, sizeof(listener->wanted));
+    err = pl_server_add_sockets(listener, engine, count, error);
+    pl_address_format(&listener->address, listener->text, sizeof(listener->text));
+    return err;
+}
+
+static int add_listener(struct pl_server *server, const struct pl_service_settings *settings,
+                        struct pl_server_seat *seat, struct pl_engine *engine, const char *text,
+                        struct pl_error *error)
 {
     struct pl_server_listener *listener = &server->listeners[server->listeners_count];
     int err;
@@ -327,47 +345,36 @@ static int open_listener(struct pl_server *server, const struct pl_service_setti
     if (server->listeners_count == PL_SERVER_LISTENERS_MAX)
         return pl_error_set(error, EX_CONFIG, -ENOSPC, "more than %d listeners",
                             PL_SERVER_LISTENERS_MAX);
-    *listener = (struct pl_server_listener){
-        .service = service,
-        .options = { .backlog = (int)settings->backlog,
-                     .unix_mode = settings->unix_mode,
-                     .has_nodelay = settings->has_nodelay,
-                     .has_keepalive = settings->has_keepalive,
-                     .has_deferral =
-                         settings->has_deferral && service->protocol->client_speaks_first },
-    };
-    err = pl_address_parse(text, &listener->address, error);
-    if (err < 0)
-        return err;
-    err = pl_server_add_sockets(listener, engine, atomic_load(&engine->shards_active), error);
-    if (listener->sockets_count == 0) {
+    err = pl_server_open_listener(settings, seat->base.current, engine,
+                                  atomic_load(&engine->shards_active), text, listener, error);
+    listener->seat = seat;
+    if (listener->sockets_count == 0)
         pl_free(listener->tokens);
-        return err;
-    }
-    pl_address_format(&listener->address, listener->text, sizeof(listener->text));
-    server->listeners_count++;
+    else
+        server->listeners_count++;
     return err;
 }
 
 int pl_server_open_services(struct pl_server *server, struct pl_error *error)
 {
     const struct pl_service_settings *all = server->settings.services.items;
-    int err = 0;
+    int err = pl_service_set_open(server);
 
+    if (err < 0)
+        return pl_error_set(error, EX_OSERR, err, "no descriptor for the services");
     for (uint32_t i = 0; i < server->settings.services.count && err == 0; i++) {
-        struct pl_service *service = &server->services[i];
         char *const *listen = all[i].listen.items;
+        struct pl_server_seat *seat;
         struct pl_engine *engine;
 
-        err = open_service(server, &all[i], service, error);
+        err = open_service(server, &all[i], &seat, error);
         if (err < 0)
             break;
-        server->services_count++;
         err = engine_of_service(server, &all[i], &engine, error);
         if (err == 0)
-            atomic_store(&service->engine, engine);
+            pl_server_set_engine(server, seat, engine);
         for (uint32_t k = 0; k < all[i].listen.count && err == 0; k++)
-            err = open_listener(server, &all[i], service, engine, listen[k], error);
+            err = add_listener(server, &all[i], seat, engine, listen[k], error);
     }
     return err;
 }

@@ -25,7 +25,7 @@ void pl_server_stats(struct pl_server *server, struct pl_stats *ret_stats)
     pl_buffer_pool_figures(&server->pool, &bytes, &high);
     ret_stats->buffer_bytes = bytes;
     ret_stats->buffer_bytes_high = high;
-    ret_stats->buffer_bytes_max = server->pool.bytes_max;
+    ret_stats->buffer_bytes_max = pl_buffer_pool_max(&server->pool);
     ret_stats->log_dropped = pl_log_dropped();
     ret_stats->log_files_dropped = pl_log_files_dropped();
 }

@@ -22,20 +22,31 @@ bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_eng
     return true;
 }
 
+static struct pl_server_seat *seat_at_locked(struct pl_server *server, size_t index)
+{
+    struct pl_server_seat *seat = server->services.seats;
+
+    while (seat != NULL && (seat->base.current == NULL || index-- > 0))
+        seat = seat->next;
+    return seat;
+}
+
 bool pl_server_view_service(struct pl_server *server, size_t index,
                             struct pl_service_view *ret_view)
 {
-    if (index >= server->services_count)
-        return false;
+    struct pl_server_seat *seat;
+
     memset(ret_view, 0, sizeof(*ret_view));
     pthread_mutex_lock(&server->control_lock);
-    snprintf(ret_view->name, sizeof(ret_view->name), "%s", server->services[index].name);
-    ret_view->protocol = server->services[index].protocol->name;
-    for (size_t i = 0; i < server->listeners_count; i++)
-        if (server->listeners[i].service == &server->services[index] &&
-            ret_view->listen_count < PL_LISTENERS_MAX)
+    seat = seat_at_locked(server, index);
+    if (seat != NULL) {
+        snprintf(ret_view->name, sizeof(ret_view->name), "%s", seat->name);
+        ret_view->protocol = seat->base.current->protocol->name;
+    }
+    for (size_t i = 0; i < server->listeners_count && seat != NULL; i++)
+        if (server->listeners[i].seat == seat && ret_view->listen_count < PL_LISTENERS_MAX)
             snprintf(ret_view->listen[ret_view->listen_count++], PL_ADDRESS_TEXT_BYTES, "%s",
                      server->listeners[i].text);
     pthread_mutex_unlock(&server->control_lock);
-    return true;
+    return seat != NULL;
 }

@@ -115,6 +115,7 @@ static bool parse_integer(const struct pl_setting *row, const char *text, int64_
     case PL_SETTING_LIST:
     case PL_SETTING_TEXTS:
     case PL_SETTING_MODULE:
+    case PL_SETTING_INCLUDE:
         break;
     }
     return false;
@@ -147,6 +148,7 @@ static void store(const struct pl_setting *row, int64_t value, void *data)
     case PL_SETTING_LIST:
     case PL_SETTING_TEXTS:
     case PL_SETTING_MODULE:
+    case PL_SETTING_INCLUDE:
         break;
     }
 }
@@ -173,6 +175,7 @@ static int64_t load(const struct pl_setting *row, const void *data)
     case PL_SETTING_LIST:
     case PL_SETTING_TEXTS:
     case PL_SETTING_MODULE:
+    case PL_SETTING_INCLUDE:
         break;
     }
     return 0;
@@ -231,6 +234,7 @@ static void format_integer(const struct pl_setting *row, int64_t value, char *te
     case PL_SETTING_LIST:
     case PL_SETTING_TEXTS:
     case PL_SETTING_MODULE:
+    case PL_SETTING_INCLUDE:
         snprintf(text, size, "%" PRId64, value);
         break;
     }
@@ -264,6 +268,8 @@ static const char *kind_of(const struct pl_setting *row)
         return "a path";
     case PL_SETTING_TEXTS:
         return "a list of texts";
+    case PL_SETTING_INCLUDE:
+        return "a path, with wildcards or not, or a list of paths";
     case PL_SETTING_LIST:
         return "a list";
     case PL_SETTING_WORD:

@@ -29,12 +29,14 @@ static const struct pl_setting turn_rows[] = {
       .offset = offsetof(struct pl_turn_settings, time_us),
       .by_default = "150us",
       .max = 10000000,
+      .is_live = true,
       .help = "Time one connection may use before it queues again; 0 turns the bound off." },
     { .name = "bytes",
       .type = PL_SETTING_BYTES,
       .offset = offsetof(struct pl_turn_settings, bytes),
       .by_default = "16KiB",
       .max = 1024 * 1024 * 1024,
+      .is_live = true,
       .help = "Input one turn may take; 0 turns the bound off." },
     { .name = NULL },
 };
@@ -46,12 +48,14 @@ static const struct pl_setting queue_rows[] = {
       .by_default = "1024",
       .min = 1,
       .max = 1000000,
+      .is_live = true,
       .help = "Units that may wait for a worker." },
     { .name = "full",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_queue_settings, full),
       .by_default = "wait",
       .words = full_words,
+      .is_live = true,
       .help = "When the queue is full: stop reading, or refuse with the protocol's own answer." },
     { .name = NULL },
 };
@@ -61,6 +65,7 @@ static const struct pl_setting dispatch_rows[] = {
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_dispatch_settings, model),
       .by_default = "leader_followers",
+      .is_live = true,
       .help = "The concurrency model: which thread waits, and which runs what; see "
               "docs/models.md." },
     { .name = "threads",
@@ -69,6 +74,7 @@ static const struct pl_setting dispatch_rows[] = {
       .by_default = "auto",
       .max = PL_THREADS_MAX,
       .words = auto_words,
+      .is_live = true,
       .help =
           "Threads that may run handlers, beside an I/O thread where the model has one. auto: 8 "
           "per usable CPU, at least 16; with per_core one per usable CPU. 0 with reactor: the main "
@@ -78,6 +84,7 @@ static const struct pl_setting dispatch_rows[] = {
       .offset = offsetof(struct pl_dispatch_settings, arming),
       .by_default = "edge",
       .words = arming_words,
+      .is_live = true,
       .help = "How the handle set gives a connection to exactly one thread: edge-triggered, or "
               "EPOLLONESHOT." },
     { .name = "promotion",
@@ -85,12 +92,14 @@ static const struct pl_setting dispatch_rows[] = {
       .offset = offsetof(struct pl_dispatch_settings, promotion),
       .by_default = "adaptive",
       .words = promotion_words,
+      .is_live = true,
       .help = "leader_followers: the leader promotes a follower when somebody is needed; always, "
               "before each event; or never, the threads waiting in the kernel's queue." },
     { .name = "inline",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_dispatch_settings, is_inlining),
       .by_default = "true",
+      .is_live = true,
       .help = "half_sync_half_async, reactor and proactor: the I/O thread runs a handler known to "
               "be quick in passing when nothing else is to be done. One that is slow this once "
               "then keeps everybody; false where that must not be." },
@@ -98,11 +107,13 @@ static const struct pl_setting dispatch_rows[] = {
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_dispatch_settings, is_pinning),
       .by_default = "false",
+      .is_live = true,
       .help = "per_core: each loop on a CPU of its own." },
     { .name = "balance",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_dispatch_settings, is_balancing),
       .by_default = "false",
+      .is_live = true,
       .help =
           "per_core: a new connection goes to the loop that has the fewest, not to the one that "
           "the kernel chose. For few connections that last." },
@@ -110,11 +121,13 @@ static const struct pl_setting dispatch_rows[] = {
       .type = PL_SETTING_GROUP,
       .offset = offsetof(struct pl_dispatch_settings, turn),
       .rows = turn_rows,
+      .is_live = true,
       .help = "Fairness; see docs/fairness.md." },
     { .name = "queue",
       .type = PL_SETTING_GROUP,
       .offset = offsetof(struct pl_dispatch_settings, queue),
       .rows = queue_rows,
+      .is_live = true,
       .help = "Between the I/O thread and the workers of half_sync_half_async, reactor and "
               "proactor." },
     { .name = NULL },
@@ -124,15 +137,18 @@ static const struct pl_setting service_rows[] = {
     { .name = "name",
       .type = PL_SETTING_TEXT,
       .offset = offsetof(struct pl_service_settings, name),
+      .is_live = true,
       .help = "For the log and for handlers that belong to one service." },
     { .name = "protocol",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_service_settings, protocol),
+      .is_live = true,
       .help = "The protocol module." },
     { .name = "listen",
       .type = PL_SETTING_TEXTS,
       .offset = offsetof(struct pl_service_settings, listen),
       .item_bytes = sizeof(char *),
+      .is_live = true,
       .help = "Addresses: `127.0.0.1:8080`, `[::1]:8080`, `udp:127.0.0.1:7007`, "
               "`unix:/run/paceline/echo.sock`. Port 0: a free one, named in the log." },
     { .name = "dispatch",
@@ -140,6 +156,7 @@ static const struct pl_setting service_rows[] = {
       .offset = offsetof(struct pl_service_settings, dispatch),
       .inherits_from = offsetof(struct pl_settings, dispatch) + 1,
       .seen_offset = offsetof(struct pl_service_settings, has_dispatch),
+      .is_live = true,
       .help = "A model of the service's own; its unset keys are those of the outer `dispatch`." },
     { .name = "backlog",
       .type = PL_SETTING_COUNT,
@@ -147,27 +164,32 @@ static const struct pl_setting service_rows[] = {
       .by_default = "1024",
       .min = 1,
       .max = 65535,
+      .is_live = true,
       .help = "Connections the kernel queues before they are accepted." },
     { .name = "nodelay",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_service_settings, has_nodelay),
       .by_default = "true",
+      .is_live = true,
       .help = "TCP_NODELAY." },
     { .name = "keepalive",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_service_settings, has_keepalive),
       .by_default = "false",
+      .is_live = true,
       .help = "SO_KEEPALIVE." },
     { .name = "defer_accept",
       .type = PL_SETTING_BOOL,
       .offset = offsetof(struct pl_service_settings, has_deferral),
       .by_default = "true",
+      .is_live = true,
       .help = "TCP_DEFER_ACCEPT, for protocols whose client speaks first: a connection is accepted "
               "with its first bytes, or after a second without." },
     { .name = "unix_mode",
       .type = PL_SETTING_MODE,
       .offset = offsetof(struct pl_service_settings, unix_mode),
       .by_default = "0660",
+      .is_live = true,
       .help = "Permissions of a unix socket's file." },
     { .name = "*",
       .type = PL_SETTING_MODULE,
@@ -183,6 +205,7 @@ static const struct pl_setting limits_rows[] = {
       .min = 1,
       .max = 4000000,
       .words = auto_words,
+      .is_live = true,
       .help = "Open at once; more wait in the backlog. auto: what the limit of descriptors "
               "(ulimit -n) allows." },
     { .name = "buffers",
@@ -191,6 +214,7 @@ static const struct pl_setting limits_rows[] = {
       .by_default = "256MiB",
       .min = 4 * 1024 * 1024,
       .max = 1ll << 40,
+      .is_live = true,
       .help = "The memory pool for buffers, in all." },
     { .name = "message",
       .type = PL_SETTING_BYTES,
@@ -198,12 +222,14 @@ static const struct pl_setting limits_rows[] = {
       .by_default = "64KiB",
       .min = 1024,
       .max = PL_BUFFER_BYTES_MAX / 2,
+      .is_live = true,
       .help = "The largest message that is kept whole: an HTTP request's body." },
     { .name = "rate_min",
       .type = PL_SETTING_BYTES,
       .offset = offsetof(struct pl_limits_settings, rate_min),
       .by_default = "500B",
       .max = 1024 * 1024 * 1024,
+      .is_live = true,
       .help = "Bytes per second, averaged over 10 s, below which a body or a blocked reply is cut; "
               "0B turns it off." },
     { .name = NULL },
@@ -213,7 +239,7 @@ static const struct pl_setting limits_rows[] = {
     {                                                                                              \
         .name = key, .type = PL_SETTING_DURATION,                                                  \
         .offset = offsetof(struct pl_timeouts_settings, field), .by_default = value, .min = 1000,  \
-        .max = 86400000000, .help = sentence                                                       \
+        .max = 86400000000, .is_live = true, .help = sentence                                      \
     }
 
 static const struct pl_setting timeouts_rows[] = {
@@ -233,12 +259,14 @@ static const struct pl_setting log_rows[] = {
       .offset = offsetof(struct pl_log_settings, level),
       .by_default = "info",
       .words = level_words,
+      .is_live = true,
       .help = "The least important level that is written." },
     { .name = "format",
       .type = PL_SETTING_WORD,
       .offset = offsetof(struct pl_log_settings, format),
       .by_default = "text",
       .words = format_words,
+      .is_live = true,
       .help = "Lines for people or for machines." },
     { .name = NULL },
 };
@@ -269,6 +297,7 @@ static const struct pl_setting root_rows[] = {
       .offset = offsetof(struct pl_settings, services),
       .place_offset = offsetof(struct pl_service_settings, place),
       .item_bytes = sizeof(struct pl_service_settings),
+      .is_live = true,
       .help = "What is served, and where." },
     { .name = "upstreams",
       .type = PL_SETTING_LIST,
@@ -292,6 +321,13 @@ static const struct pl_setting root_rows[] = {
       .offset = offsetof(struct pl_settings, admin),
       .rows = pl_settings_admin_rows,
       .help = "Health, figures and a page over HTTP, for those who look after the process." },
+    { .name = "include",
+      .type = PL_SETTING_INCLUDE,
+      .offset = offsetof(struct pl_settings, files),
+      .item_bytes = sizeof(char *),
+      .is_live = true,
+      .help = "Files whose keys are read as well, relative to this one's folder, such as "
+              "`conf.d/*.yaml`." },
     { .name = NULL },
 };
 
@@ -387,7 +423,7 @@ void pl_settings_name_place(struct pl_setting_place place, const char *source, c
     if (place.line == 0)
         snprintf(text, size, "%s", source);
     else
-        snprintf(text, size, "%s:%u:%u", source, place.line, place.column);
+        snprintf(text, size, "%s:%u:%u", place.file, place.line, place.column);
 }
 
 static int check_listen(const struct pl_service_settings *service,

@@ -88,6 +88,7 @@ struct pl_settings {
     struct pl_admin_settings admin;
     struct pl_setting_list services;
     struct pl_setting_list upstreams;
+    struct pl_setting_list files; /* that were read, the main one first; empty without one */
     _Alignas(16) unsigned char app[PL_APP_SETTINGS_BYTES_MAX]; /* the application's own struct */
 };
 
@@ -98,7 +99,7 @@ struct pl_settings_schema {
     const char *protocol_words[16];
     struct pl_setting dispatch_rows[12];
     struct pl_setting service_rows[16];
-    struct pl_setting rows[11];
+    struct pl_setting rows[12];
 };
 
 /* `modules` is borrowed. */

@@ -24,10 +24,11 @@ static int refuse(struct pl_settings_reader *reader, const yaml_node_t *node, co
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    if (reader->is_one_value)
+    if (reader->files == NULL)
         return pl_error_set(reader->error, EX_CONFIG, -EINVAL, "%s: %s", reader->source, message);
-    return pl_error_set(reader->error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: %s", reader->source,
-                        node->start_mark.line + 1, node->start_mark.column + 1, message);
+    return pl_error_set(reader->error, EX_CONFIG, -EINVAL, "%s:%zu:%zu: %s",
+                        pl_settings_file_name(reader->files, node), node->start_mark.line + 1,
+                        node->start_mark.column + 1, message);
 }
 
 static yaml_node_t *node_at(struct pl_settings_reader *reader, int index)
@@ -96,8 +97,8 @@ static int read_scalar(struct pl_settings_reader *reader, const yaml_node_t *nod
         return refuse(reader, node, "'%s': the value holds a NUL", row->name);
     /* An empty one is none, in no folder either. */
     if (row->type == PL_SETTING_PATH && text[0] != '\0' && text[0] != '/' &&
-        reader->folder != NULL) {
-        snprintf(path, sizeof(path), "%s/%s", reader->folder, text);
+        reader->files != NULL) {
+        snprintf(path, sizeof(path), "%s/%s", pl_settings_file_folder(reader->files, node), text);
         text = path;
     }
     err = pl_setting_parse(row, text, data, problem, sizeof(problem));
@@ -129,9 +130,10 @@ static int read_item(struct pl_settings_reader *reader, const yaml_node_t *node,
 
         return err < 0 ? err : read_scalar(reader, node, &text, item);
     }
-    if (row->place_offset != 0)
+    if (row->place_offset != 0 && reader->files != NULL)
         *(struct pl_setting_place *)(void *)(item + row->place_offset) =
-            (struct pl_setting_place){ .line = (uint32_t)node->start_mark.line + 1,
+            (struct pl_setting_place){ .file = pl_settings_file_name(reader->files, node),
+                                       .line = (uint32_t)node->start_mark.line + 1,
                                        .column = (uint32_t)node->start_mark.column + 1 };
     if (pl_settings_fill(row->rows, item) < 0)
         return pl_error_set(reader->error, EX_OSERR, -ENOMEM, "no memory for the settings");
@@ -180,6 +182,8 @@ int pl_settings_read_value(struct pl_settings_reader *reader, const yaml_node_t 
         return read_group(reader, node, row, data);
     if (row->type == PL_SETTING_LIST || row->type == PL_SETTING_TEXTS)
         return read_list(reader, node, row, data);
+    if (row->type == PL_SETTING_INCLUDE) /* it was followed when the files were read */
+        return 0;
     return read_scalar(reader, node, row, data);
 }
 

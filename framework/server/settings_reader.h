@@ -7,15 +7,17 @@
 #define PL_SERVER_SETTINGS_READER_H
 
 #include "settings.h"
+#include "settings_include.h"
 
 #include <yaml.h>
 
 struct pl_settings_reader {
     const struct pl_settings_schema *schema;
-    const char *source; /* the file's name in messages */
-    const char *folder; /* what relative paths are relative to; NULL: leave them */
-    bool is_one_value;  /* of a command line, where a line and a column say nothing */
-    void *root;         /* the outermost struct */
+    /* Either the files that the document was made of, or, for a value of a command line, where a
+     * line and a column say nothing, its name in messages; relative paths are then left alone. */
+    const struct pl_settings_files *files;
+    const char *source;
+    void *root; /* the outermost struct */
     yaml_document_t *document;
     int nodes_left;
     int depth;

@@ -140,7 +140,6 @@ int pl_settings_set(const struct pl_settings_schema *schema, const char *assignm
 {
     struct pl_settings_reader reader = { .schema = schema,
                                          .source = "--set",
-                                         .is_one_value = true,
                                          .root = settings,
                                          .nodes_left = PL_YAML_NODES_MAX,
                                          .error = error };
@@ -160,7 +159,7 @@ int pl_settings_set(const struct pl_settings_schema *schema, const char *assignm
     snprintf(source, sizeof(source), "--set %s", path);
     reader.source = source;
     row = walk(schema, path, &data, &rows);
-    if (row == NULL || row->type == PL_SETTING_GROUP)
+    if (row == NULL || row->type == PL_SETTING_GROUP || row->type == PL_SETTING_INCLUDE)
         return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: there is no such key", source);
     if (pl_settings_find_module_row(rows) != NULL)
         before = pl_settings_module_of(rows, data, &schema->modules);

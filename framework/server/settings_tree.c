@@ -62,7 +62,7 @@ static void free_list(const struct pl_setting *row, void *data, const struct pl_
     for (uint32_t i = 0; i < list->count; i++) {
         void *item = (char *)list->items + i * row->item_bytes;
 
-        if (row->type == PL_SETTING_TEXTS)
+        if (row->type != PL_SETTING_LIST)
             pl_free(*(char **)item);
         else
             pl_settings_free(row->rows, item, modules);
@@ -97,6 +97,7 @@ void pl_settings_free(const struct pl_setting *rows, void *data, const struct pl
             break;
         case PL_SETTING_LIST:
         case PL_SETTING_TEXTS:
+        case PL_SETTING_INCLUDE:
             free_list(row, data, modules);
             break;
         case PL_SETTING_MODULE:
@@ -136,6 +137,15 @@ static void print_list(const struct pl_setting *row, const void *data,
     }
 }
 
+/* What was included stands in the other keys. */
+static void print_included(const struct pl_setting *row, const void *data, int indent, FILE *out)
+{
+    const struct pl_setting_list *list = const_place_of(row, data);
+
+    for (uint32_t i = 1; i < list->count; i++)
+        fprintf(out, "%*s# included: %s\n", indent, "", ((char *const *)list->items)[i]);
+}
+
 static void print_text(const struct pl_setting *row, const void *data, int indent, FILE *out)
 {
     const char *value = *(char *const *)const_place_of(row, data);
@@ -172,6 +182,9 @@ void pl_settings_print(const struct pl_setting *rows, const void *data,
         case PL_SETTING_TEXTS:
             print_list(row, data, modules, indent, out);
             break;
+        case PL_SETTING_INCLUDE:
+            print_included(row, data, indent, out);
+            break;
         case PL_SETTING_MODULE:
             module = pl_settings_module_of(rows, data, modules);
             fprintf(out, "%*s%s:\n", indent, "", module->name);
@@ -194,11 +207,28 @@ void pl_settings_print(const struct pl_setting *rows, const void *data,
     }
 }
 
+static const char *when(const struct pl_setting *row)
+{
+    return row->is_live ? "live" : "start";
+}
+
+static void print_manual_row(const struct pl_setting *row, const char *prefix, FILE *out)
+{
+    const char *quote = row->by_default != NULL ? "`" : "";
+    char wanted[256];
+
+    pl_setting_describe(row, wanted, sizeof(wanted));
+    fprintf(out, "| `%s%s` | %s%s%s | %s | %s | %s |\n", prefix, row->name, quote,
+            row->by_default != NULL ? row->by_default : "none", quote, wanted, when(row),
+            row->help);
+}
+
 void pl_settings_manual(const struct pl_setting *rows, const struct pl_modules *modules,
                         const char *prefix, FILE *out)
 {
     for (const struct pl_setting *row = rows; row->name != NULL; row++) {
-        char wanted[256], name[128];
+        bool is_list = row->type == PL_SETTING_LIST;
+        char name[128];
 
         if (row->type == PL_SETTING_MODULE) {
             for (size_t i = 0; i < modules->count; i++) {
@@ -208,20 +238,16 @@ void pl_settings_manual(const struct pl_setting *rows, const struct pl_modules *
             }
             continue;
         }
-        if (row->type == PL_SETTING_GROUP || row->type == PL_SETTING_LIST) {
-            fprintf(out, "| `%s%s%s` | | | %s |\n", prefix, row->name,
-                    row->type == PL_SETTING_LIST ? "[]" : "", row->help);
-            if (row->inherits_from != 0)
-                continue; /* its keys stand where they come from */
-            snprintf(name, sizeof(name), "%s%s%s.", prefix, row->name,
-                     row->type == PL_SETTING_LIST ? "[]" : "");
-            pl_settings_manual(row->rows, modules, name, out);
+        if (row->type != PL_SETTING_GROUP && !is_list) {
+            print_manual_row(row, prefix, out);
             continue;
         }
-        pl_setting_describe(row, wanted, sizeof(wanted));
-        fprintf(out, "| `%s%s` | %s%s%s | %s | %s |\n", prefix, row->name,
-                row->by_default != NULL ? "`" : "",
-                row->by_default != NULL ? row->by_default : "none",
-                row->by_default != NULL ? "`" : "", wanted, row->help);
+        fprintf(out, "| `%s%s%s` | | | %s%s%s |\n", prefix, row->name, is_list ? "[]" : "",
+                is_list || row->inherits_from != 0 ? when(row) : "",
+                is_list || row->inherits_from != 0 ? " | " : "| ", row->help);
+        if (row->inherits_from != 0)
+            continue; /* its keys stand where they come from */
+        snprintf(name, sizeof(name), "%s%s%s.", prefix, row->name, is_list ? "[]" : "");
+        pl_settings_manual(row->rows, modules, name, out);
     }
 }

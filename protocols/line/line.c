@@ -25,6 +25,7 @@ static const struct pl_setting settings_table[] = {
       .by_default = "8KiB",
       .min = 1,
       .max = PL_BUFFER_BYTES_MAX / 2,
+      .is_live = true,
       .help = "The longest line, without its end; a longer one is refused and the connection "
               "closed." },
     { .name = NULL },

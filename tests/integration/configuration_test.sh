@@ -147,6 +147,30 @@ expect '--check of a good file is 0' refuses 0 'is good' -c config/two_services.
 expect '--help names every model' refuses 0 'leader_followers.*half_sync_half_async.*reactor.*proactor' --help
 expect '--version names the allocator' refuses 0 'allocator: ' --version
 
+mkdir -p "$scratch/include/conf.d"
+printf 'include: conf.d/*.yaml\n' >"$scratch/include/main.yaml"
+printf 'log: { level: debug }\n' >"$scratch/include/conf.d/a.yaml"
+printf 'services:\n  - { protocol: http, listen: [ "127.0.0.1:0" ], http: { root: gone } }\n' \
+    >"$scratch/include/conf.d/b.yaml"
+included() {
+    "$paceline" -c "$scratch/include/main.yaml" --print-config >"$scratch/included.yaml" &&
+        grep -q "^# included: $scratch/include/conf.d/b.yaml" "$scratch/included.yaml" &&
+        grep -q '  level: debug' "$scratch/included.yaml" &&
+        grep -q "root: \"$scratch/include/conf.d/gone\"" "$scratch/included.yaml"
+}
+expect '--print-config shows what included files say' included
+expect '--check lays a mistake to the included file' \
+    refuses 66 "conf.d/b.yaml:2:5: service http: http.root: cannot open directory '$scratch/include/conf.d/gone'" \
+    -c "$scratch/include/main.yaml" --check
+printf 'log: { level: info }\n' >>"$scratch/include/conf.d/b.yaml"
+expect 'a value that two files give is refused with both places' \
+    refuses 78 "conf.d/b.yaml:3:8: 'level' stands twice; the first is $scratch/include/conf.d/a.yaml:1:8" \
+    -c "$scratch/include/main.yaml" --check
+mkdir -p "$scratch/include/conf.d/0.yaml"
+expect 'a folder is no included file' \
+    refuses 66 "main.yaml:1:10: include: $scratch/include/conf.d/0.yaml: not a file" \
+    -c "$scratch/include/main.yaml" --check
+
 round_trip() {
     "$paceline" -c config/two_services.yaml --print-config >"$scratch/printed.yaml" &&
         "$paceline" -c "$scratch/printed.yaml" --print-config >"$scratch/again.yaml" &&

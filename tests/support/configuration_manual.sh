@@ -17,8 +17,23 @@ A value carries its unit: `10s`, `150us`, `64KiB`. `[]` marks a list. `build/app
 KEY=VALUE` replaces one key from the command line; an item of a list is named by its number or its
 name: `--set services.0.listen=[127.0.0.1:0]`.
 
-| key | default | takes | meaning |
-|---|---|---|---|
+A key that says `live` may change while the server runs, by a [reload](live-change.md); one that says
+`start` is read at the start only, and a reload reports that it differs.
+
+## More files
+
+`include: conf.d/*.yaml`, at the root of a file, reads other files as if their keys stood in it; a list
+of such paths is taken as well. A path is relative to the folder of the file that says it, as is every
+path within it. What a pattern matches is read in the order of the names, and may be nothing; a file
+that is named without wildcards must exist. Groups of keys merge, lists (`services`, `upstreams`) are
+appended to the including file's, and a value that two files give is refused with both places. Files
+that are included may include files, no file twice; 64 in all, 8 deep, together as large as one file
+may be. Every mistake names its file, and `--print-config` the files that were read.
+
+## Keys
+
+| key | default | takes | when | meaning |
+|---|---|---|---|---|
 TEXT
 "$1" --print-manual 
 cat <<'TEXT'

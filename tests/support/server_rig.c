@@ -52,11 +52,12 @@ void server_rig_start(struct server_rig *rig, const struct pl_app *app, const ch
                                       threads,
                                       promotion,
                                       "log.level=error",
-                                      "services.0.listen=[127.0.0.1:0]",
                                       words.is_inlining ? "dispatch.inline=true"
                                                         : "dispatch.inline=false" };
-    size_t count = 7;
+    size_t count = 6;
 
+    if (rig->config_path == NULL)
+        all[count++] = "services.0.listen=[127.0.0.1:0]";
     for (size_t i = 0; sets != NULL && sets[i] != NULL && count < SETS_MAX; i++)
         all[count++] = sets[i];
     snprintf(model, sizeof(model), "dispatch.model=%s", words.model);
@@ -64,7 +65,7 @@ void server_rig_start(struct server_rig *rig, const struct pl_app *app, const ch
     snprintf(arming, sizeof(arming), "dispatch.arming=%s", server_current->arming);
     snprintf(threads, sizeof(threads), "dispatch.threads=%u", server_current->threads);
     descriptors_now(&rig->descriptors_before);
-    if (pl_server_open(app, NULL, all, &rig->server, &error) < 0)
+    if (pl_server_open(app, rig->config_path, all, &rig->server, &error) < 0)
         fail_msg("open: %s", error.message);
     if (pl_server_start(rig->server, &error) < 0)
         fail_msg("start: %s", error.message);

@@ -30,7 +30,8 @@ struct server_rig {
     struct pl_server *server;
     uint16_t port; /* of the first listener */
     struct descriptors descriptors_before;
-    char folder[64]; /* temporary; empty until asked for */
+    char folder[64];         /* temporary; empty until asked for */
+    const char *config_path; /* borrowed: of a file that says where to listen; NULL: none */
 };
 
 /* `sets`: more KEY=VALUE lines, ended by NULL, or NULL. */

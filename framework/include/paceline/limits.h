@@ -89,6 +89,11 @@
 #define PL_YAML_NODES_MAX 20000
 #define PL_YAML_DEPTH_MAX 32
 
+/* Files that one configuration includes, in all, and how deep they include one another: a glob in
+ * the wrong folder should not read a disk. */
+#define PL_INCLUDE_FILES_MAX 64
+#define PL_INCLUDE_DEPTH_MAX 8
+
 /* The name of a service or an engine where it is copied; longer ones are cut. */
 #define PL_NAME_BYTES_MAX 64
 
@@ -96,6 +101,13 @@
 #define PL_SERVICES_MAX  64
 #define PL_LISTENERS_MAX 32
 #define PL_ROUTES_MAX    256
+
+/* Configurations of one service that may still have connections: each keeps its routes and files,
+ * and a reload that would make more is refused until some have ended. */
+#define PL_SERVICE_GENERATIONS_MAX 32
+
+/* Lines one reload writes to the log; all of them stand in its report. */
+#define PL_RELOAD_LINES_MAX 32
 
 /* The admin service. Watchers of its page's events: each costs an encoding five times a second. */
 #define PL_ADMIN_WATCHERS_MAX 16

@@ -63,7 +63,7 @@ PL_API void pl_server_hurry(struct pl_server *server);
 PL_API void pl_server_close(struct pl_server *server);
 
 /* The address that listener `index` was really bound to, as it stands in a configuration; NULL
- * behind the last one. Valid until pl_server_close(). Thread: any. */
+ * behind the last one. Valid until the next reload. Thread: any that is not in one. */
 PL_API const char *pl_server_address(const struct pl_server *server, size_t index);
 /* The struct that the application's table describes, filled. Valid until pl_server_close(). Thread:
  * any. */

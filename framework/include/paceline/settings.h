@@ -6,6 +6,7 @@
 #ifndef PACELINE_SETTINGS_H
 #define PACELINE_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ enum pl_setting_type {
     PL_SETTING_LIST,     /* struct pl_setting_list of groups described by `rows` */
     PL_SETTING_TEXTS,    /* struct pl_setting_list of char *, owned */
     PL_SETTING_MODULE,   /* void *, owned: a protocol's own struct; see the server's table */
+    PL_SETTING_INCLUDE,  /* struct pl_setting_list of char *, owned: the files that were read */
 };
 
 struct pl_setting_list {
@@ -33,8 +35,9 @@ struct pl_setting_list {
  * shown comes first. Ended by NULL. */
 typedef const char *const pl_setting_words[];
 
-/* Where an item of a list stands in the file; line 0: nowhere. */
+/* Where an item of a list stands; line 0: in no file. */
 struct pl_setting_place {
+    const char *file; /* borrowed from the settings */
     uint32_t line, column;
 };
 
@@ -50,7 +53,10 @@ struct pl_setting {
     size_t seen_offset;   /* GROUP: of a bool that says whether the key was there; 0: none */
     size_t place_offset;  /* LIST: in an item, of a struct pl_setting_place; 0: none */
     size_t item_bytes;    /* LIST: of one item; TEXTS: sizeof(char *) */
-    const char *help;     /* one sentence */
+    /* A reload applies a change of it while the server runs; else it waits for the next start.
+     * LIST: items may come and go, its rows say themselves what may change of one. */
+    bool is_live;
+    const char *help; /* one sentence */
 };
 
 #endif
