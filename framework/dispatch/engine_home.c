@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine_home.h"
 
+#include "acceptor.h"
 #include "conn.h"
+#include "datagram_slot.h"
 #include "engine_timers.h"
 
 #include <paceline/log.h>
@@ -85,6 +87,20 @@ enum pl_let_go pl_engine_arm_and_release(struct pl_slot *slot, uint32_t *ret_rea
     return PL_LET_GO_MET;
 }
 
+void pl_engine_end_unarmed(struct pl_thread *thread, struct pl_slot *slot)
+{
+    bool serves_all = slot->kind == &pl_acceptor_kind || slot->kind == &pl_datagram_kind;
+
+    PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed, %s", slot->kind->name, slot->index,
+                 serves_all ? "trying again" : "closing");
+    if (!serves_all) {
+        slot->kind->close(slot);
+        return;
+    }
+    slot->next = (uint8_t)slot->kind->wake(slot, PL_READABLE);
+    pl_settle(thread, slot, PL_AGAIN);
+}
+
 /* ---- all of them --------------------------------------------------------------------------- */
 
 /* Something came while it was held for a moment. */
@@ -119,9 +135,7 @@ static bool send_home(struct pl_slot *slot, struct pl_thread *thread)
         hand_on(slot, thread, reasons);
         break;
     case PL_LET_GO_UNARMED:
-        PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed in its new handle set, closing",
-                     slot->kind->name, slot->index);
-        slot->kind->close(slot);
+        pl_engine_end_unarmed(thread, slot);
         break;
     }
     return is_moved;

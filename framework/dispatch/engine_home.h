@@ -37,6 +37,11 @@ enum pl_let_go {
 /* Arms the slot where it belongs, for slot->waits, and lets it go. Thread: the holder. */
 enum pl_let_go pl_engine_arm_and_release(struct pl_slot *slot, uint32_t *ret_reasons);
 
+/* What to do with a slot that the kernel refuses to arm: a connection is closed. A socket that
+ * listens, or receives datagrams, takes another turn and tries again: it serves meanwhile, and
+ * nobody else would serve those who come to it. Thread: the holder. */
+void pl_engine_end_unarmed(struct pl_thread *thread, struct pl_slot *slot);
+
 /* The walk. `thread`: of an engine's control. Thread: control. */
 void pl_engine_recall_all(struct pl_slot_table *table, struct pl_thread *thread,
                           struct pl_swap_figures *ret_figures);

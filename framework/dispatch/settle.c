@@ -17,8 +17,6 @@
 
 #include "assert.h"
 
-#include <paceline/log.h>
-
 static void wait(struct pl_thread *thread, struct pl_slot *slot)
 {
     uint32_t reasons;
@@ -32,9 +30,7 @@ static void wait(struct pl_thread *thread, struct pl_slot *slot)
         pl_engine_hand_over(thread, slot);
         return;
     case PL_LET_GO_UNARMED:
-        PL_LOG_RATED(PL_LOG_ERROR, "%s %u: cannot be armed, closing", slot->kind->name,
-                     slot->index);
-        slot->kind->close(slot);
+        pl_engine_end_unarmed(thread, slot);
     }
 }
 

@@ -39,7 +39,7 @@ static int add_sockets(struct pl_reload *reload)
         plan = &reload->services[reload->heirs[i]];
         err = pl_server_add_sockets(listener, plan->engine,
                                     pl_engine_shards_wanted(&plan->engine_settings), reload->error);
-        armed = pl_server_arm_listener(listener, before, &detail);
+        armed = pl_server_arm_added(listener, before, &detail);
         if (err == 0 && armed < 0)
             err = pl_error_set(reload->error, detail.exit_code, armed, "%s", detail.message);
     }

@@ -126,6 +126,10 @@ struct pl_listener_options pl_server_listener_options(const struct pl_service_se
 PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
                                         struct pl_engine *engine, uint32_t count,
                                         struct pl_error *error);
+/* Sockets that a swap has added begin to accept, from number `from` on. One that cannot be armed
+ * is closed, with those behind it: the kernel would give it connections that nobody accepts. */
+PL_MUST_CHECK int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from,
+                                      struct pl_error *error);
 /* All sockets of the address begin to accept. */
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);

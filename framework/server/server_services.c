@@ -286,6 +286,25 @@ int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
     return 0;
 }
 
+int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from, struct pl_error *error)
+{
+    struct pl_engine *engine = atomic_load(&listener->service->engine);
+    int err = 0;
+
+    for (uint32_t i = from; i < listener->sockets_count && err == 0; i++) {
+        err = pl_engine_arm_listener(engine, listener->tokens[i]);
+        if (err == 0)
+            from = i + 1;
+    }
+    if (err == 0)
+        return 0;
+    for (uint32_t i = from; i < listener->sockets_count; i++)
+        pl_engine_abandon_listener(engine, listener->tokens[i]);
+    listener->sockets_count = from;
+    return pl_error_set(error, EX_OSERR, err, "service %s: a listener cannot be armed: errno %d",
+                        listener->service->name, -err);
+}
+
 struct pl_listener_options pl_server_listener_options(const struct pl_service_settings *settings,
                                                       const struct pl_protocol *protocol)
 {

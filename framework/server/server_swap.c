@@ -5,13 +5,16 @@
  */
 #include "server_internal.h"
 
+#include "alloc.h"
 #include "clock.h"
 #include "settings_yaml.h"
+#include "socket.h"
 
 #include <paceline/control.h>
 #include <paceline/log.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -142,6 +145,56 @@ static bool is_of(const struct pl_server_listener *listener, const struct swap *
                               : atomic_load(&listener->service->engine) == swap->engine;
 }
 
+/* A handle set has a waker and a timer; a socket that listens has a reserve beside it. */
+#define SHARD_DESCRIPTORS  3
+#define SOCKET_DESCRIPTORS 2
+
+static uint32_t descriptors_wanted(const struct pl_server *server, const struct swap *swap)
+{
+    uint32_t shards = pl_engine_shards_wanted(&swap->settings);
+    uint32_t open = swap->seat != NULL ? 0 : pl_engine_shards_count(swap->engine);
+    uint32_t wanted = shards > open ? (shards - open) * SHARD_DESCRIPTORS : 0;
+
+    for (size_t i = 0; i < server->listeners_count; i++) {
+        const struct pl_server_listener *listener = &server->listeners[i];
+
+        /* A unix socket's file leads to one. */
+        if (is_of(listener, swap) && listener->address.socket.ss_family != AF_UNIX &&
+            shards > listener->sockets_count)
+            wanted += (shards - listener->sockets_count) * SOCKET_DESCRIPTORS;
+    }
+    return wanted;
+}
+
+/* A socket that listens cannot be taken back without a reset for who waits in its queue, and those
+ * of half a swap would leave clients without a descriptor. So as many are opened and closed again:
+ * what comes between is little. */
+static int expect_descriptors(const struct pl_server *server, const struct swap *swap,
+                              struct pl_error *error)
+{
+    uint32_t wanted = descriptors_wanted(server, swap), count = 0;
+    int *fds, err = 0;
+
+    if (wanted == 0)
+        return 0;
+    fds = pl_alloc(wanted * sizeof(*fds));
+    if (fds == NULL)
+        return pl_error_set(error, EX_OSERR, -ENOMEM, "swap: no memory");
+    while (count < wanted && err == 0) {
+        fds[count] = fcntl(swap->engine->shards[0]->set.epoll_fd, F_DUPFD_CLOEXEC, 0);
+        if (fds[count] < 0)
+            err = pl_error_set(error, EX_OSERR, -errno,
+                               "swap: %u more descriptors are needed, %u are left (ulimit -n)",
+                               wanted, count);
+        else
+            count++;
+    }
+    while (count > 0)
+        pl_close_fd(&fds[--count]);
+    pl_free(fds);
+    return err;
+}
+
 /* Each handle set has its socket before there is a thread for it; those that are there already
  * accept at once, under the old model. */
 static int add_sockets(struct pl_server *server, const struct swap *swap, struct pl_error *error)
@@ -159,7 +212,7 @@ static int add_sockets(struct pl_server *server, const struct swap *swap, struct
             continue;
         err =
             pl_server_add_sockets(listener, atomic_load(&listener->service->engine), count, error);
-        armed = pl_server_arm_listener(listener, before, &detail);
+        armed = pl_server_arm_added(listener, before, &detail);
         if (err == 0 && armed < 0)
             err = pl_error_set(error, detail.exit_code, armed, "%s", detail.message);
     }
@@ -175,7 +228,9 @@ static int prepare(struct pl_server *server, struct swap *swap,
     swap->settings = pl_server_engine_settings(server, swap->name, dispatch);
     swap->from = swap->engine->settings.model;
     swap->left = swap->engine;
-    err = add_sockets(server, swap, error);
+    err = expect_descriptors(server, swap, error);
+    if (err == 0)
+        err = add_sockets(server, swap, error);
     if (err == 0 && swap->seat != NULL)
         err = pl_server_engine_for(server, &swap->settings, &swap->engine, error);
     if (err < 0)

@@ -57,7 +57,7 @@ static void reply_later(const struct pl_upstream_result *result, void *context)
     free(deferred);
 }
 
-static void call(struct pl_http_exchange *exchange, void *context)
+void relay_call(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_http_deferred *deferred = malloc(sizeof(*deferred));
     char text[512];
@@ -79,7 +79,7 @@ static void call(struct pl_http_exchange *exchange, void *context)
     }
 }
 
-static void lease(struct pl_http_exchange *exchange, void *context)
+void relay_lease(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_upstream_lease leased;
     char text[512], reply[512];
@@ -110,7 +110,7 @@ static void lease(struct pl_http_exchange *exchange, void *context)
         pl_http_reply_text(exchange, 502, strerrorname_np(-err));
 }
 
-static int on_start(struct pl_server *server, void *context)
+int relay_on_start(struct pl_server *server, void *context)
 {
     (void)context;
     upstream = pl_server_upstream(server, "back");
@@ -118,8 +118,8 @@ static int on_start(struct pl_server *server, void *context)
 }
 
 static const struct pl_http_route routes[] = {
-    { .method = "GET", .path = "/call", .handler = call },
-    { .method = "GET", .path = "/lease", .handler = lease, .may_block = true },
+    { .method = "GET", .path = "/call", .handler = relay_call },
+    { .method = "GET", .path = "/lease", .handler = relay_lease, .may_block = true },
 };
 static const struct pl_binding binding = { .protocol = &pl_http_protocol,
                                            .elements = routes,
@@ -129,7 +129,7 @@ static const struct pl_app app = { .bytes = sizeof(app),
                                    .name = "relay",
                                    .bindings = &binding,
                                    .bindings_count = 1,
-                                   .start = on_start };
+                                   .start = relay_on_start };
 
 /* ---- the test's own calls */
 
