@@ -52,6 +52,7 @@ int pl_model_open(struct pl_engine *engine, const struct pl_engine_settings *set
         return err;
     set_budgets(model, settings);
     model->shards_count = pl_engine_shards_wanted(settings);
+    model->stop_fd = -1;
     err = open_stop(model);
     if (err < 0)
         goto close_model;
