@@ -160,7 +160,8 @@ test_address() {
     mapfile -t programs < <(unit_programs build-address; integration_programs build-address)
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
-    run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh'
+    run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh' \
+        'PL_BUILD=$PWD/build-address tests/integration/reload_test.sh'
 }
 
 test_address_contract() {
@@ -270,7 +271,7 @@ check() {
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
-        access_log_test.sh control_test.sh admin_test.sh
+        access_log_test.sh control_test.sh reload_test.sh admin_test.sh
     suite 'models that SPIN checks' test_models
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
