@@ -224,7 +224,7 @@ def proactor():
     hand_over(picture, io, queue, one, handed)
     picture.arrow((done - 34, one), (done - 34, queue), (done + 34, queue), (done + 34, io + BOX))
     picture.dot(done - 34, queue)
-    picture.text(done + 62, queue + FONT * 0.34, "inbox", fill=MUTED)
+    picture.text(done + 62, queue + FONT * 0.34, "its ring", fill=MUTED)
     return picture
 
 

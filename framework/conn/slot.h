@@ -86,7 +86,7 @@ struct pl_slot {
     /* Holder only. */
     uint8_t next;            /* enum pl_next: where the next turn begins */
     uint8_t waits;           /* what the settle waits for */
-    uint8_t queued;          /* stands in the ready ring or an inbox */
+    uint8_t queued;          /* stands in a ready ring */
     bool is_unwatched : 1;   /* has no descriptor to arm */
     bool is_lent : 1;        /* held by a thread of the application, out of the handle set */
     bool is_cut : 1;         /* has had its share and has not waited since: others go first */
@@ -95,7 +95,7 @@ struct pl_slot {
     uint32_t queued_us;      /* when it entered the ring: the clock's low bits; 0: it did not */
     struct pl_handle handle;
     struct pl_thread *thread;   /* borrowed: who runs it now */
-    struct pl_slot *ready_next; /* link in the ready ring, an inbox or the list of free slots */
+    struct pl_slot *ready_next; /* link in a ready ring, a queue or the list of free slots */
 
     /* Guarded by the timers_lock of its shard. */
     struct pl_timer timer;

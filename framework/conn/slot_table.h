@@ -44,6 +44,8 @@ struct pl_slot_table {
     struct pl_slot *free;      /* last given first: its memory is warm */
     _Atomic uint32_t used_max; /* slots that were ever used */
 
+    _Atomic uint32_t slots_open; /* those with a guest, acceptors among them */
+
     _Atomic uint64_t posts_stale; /* items refused because their connection had gone */
 
     /* Counts the changes of where slots belong; goes round. Whoever holds a slot that follows an

@@ -318,5 +318,5 @@ enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t
 
 bool pl_engine_is_empty(struct pl_engine *engine)
 {
-    return atomic_load(&engine->slots_open) == 0;
+    return atomic_load(&engine->face.table->slots_open) == 0;
 }

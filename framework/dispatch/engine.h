@@ -103,8 +103,6 @@ struct pl_engine {
     pthread_mutex_t places_lock;              /* guards who has which */
     struct pl_timelines timelines;            /* of the model's threads, kept beyond them */
     struct pl_thread control;                 /* for turns run by the control thread */
-
-    _Atomic uint32_t slots_open; /* slots with a guest, acceptors among them */
 };
 
 static inline uint32_t pl_engine_shards_count(const struct pl_engine *engine)
@@ -192,7 +190,7 @@ enum pl_claim pl_engine_claim(struct pl_engine *engine, uint64_t token, uint32_t
 /* Asks every slot of every engine of the table to come to its end: listeners close, idle
  * connections too, others after their exchange. Thread: control. */
 void pl_engine_drain(struct pl_engine *const *engines, size_t count);
-/* True when no slot is left. Thread: any. */
+/* True when no slot is left in any engine of its server. Thread: any. */
 bool pl_engine_is_empty(struct pl_engine *engine);
 /* Ends the threads of its models; returns how many have not left by the deadline, and names them in
  * the log. Thread: control. */
@@ -221,10 +219,15 @@ void pl_engine_sort_anew(struct pl_engine *engine);
 /*
  * Waits for the kernel in the thread's own handle set: at most `events_max` events, at most
  * `timeout_ms` (-1: without end). Every slot that was won stands in *won, held by the caller, whose
- * clock is fresh; those whose turn is brief have had it. Thread: the one that waits.
+ * clock is fresh; those whose turn is brief have had it. One that is to stop takes nothing.
+ * Thread: the one that waits.
  */
-void pl_engine_poll(struct pl_engine *engine, struct pl_thread *thread, size_t events_max,
-                    int timeout_ms, struct pl_slot_queue *won);
+void pl_engine_poll(struct pl_thread *thread, size_t events_max, int timeout_ms,
+                    struct pl_slot_queue *won);
+/* The same for a thread that pl_shard_wake() is to find: without end, unless something stands in
+ * `ring`, or `is_awaited`. */
+void pl_engine_sleep(struct pl_thread *thread, struct pl_ready_ring *ring, size_t events_max,
+                     bool is_awaited, struct pl_slot_queue *won);
 /*
  * For the only thread that waits in a handle set: a round of what came from the kernel and stands
  * in the shard's ring. Waits unless there is something, or `is_awaited`. Returns the first slot or

@@ -34,13 +34,13 @@ static struct place home_of(struct pl_slot *slot)
     return place;
 }
 
-static void count_in(struct pl_slot *slot, struct pl_engine *engine, uint32_t shard, bool is_in)
+/* A connection goes from one loop's count to another's. */
+static void count(const struct pl_slot *slot, const struct place *place)
 {
-    uint32_t change = is_in ? 1 : UINT32_MAX;
-
-    atomic_fetch_add(&engine->slots_open, change);
-    if (slot->kind == &pl_conn_kind)
-        atomic_fetch_add(&engine->shards[shard]->conns_open, change);
+    if (slot->kind != &pl_conn_kind)
+        return;
+    atomic_fetch_sub(&pl_engine_shard_of(slot)->conns_open, 1);
+    atomic_fetch_add(&place->engine->shards[place->shard]->conns_open, 1);
 }
 
 bool pl_engine_move_home(struct pl_slot *slot)
@@ -54,11 +54,10 @@ bool pl_engine_move_home(struct pl_slot *slot)
         return false;
     pl_handle_set_forget(&pl_engine_shard_of(slot)->set, &slot->handle);
     due_ms = pl_engine_cancel_timer(slot);
-    count_in(slot, slot->engine, slot->shard, false);
+    count(slot, &place);
     slot->engine = place.engine;
     slot->shard = (uint16_t)place.shard;
     slot->arming = place.arming;
-    count_in(slot, slot->engine, slot->shard, true);
     pl_engine_set_timer_again(slot, due_ms);
     return true;
 }

@@ -172,7 +172,7 @@ static void release(struct pl_slot *slot)
         atomic_fetch_sub(&shard->conns_open, 1);
         give_place(engine);
     }
-    atomic_fetch_sub(&engine->slots_open, 1);
+    atomic_fetch_sub(&engine->face.table->slots_open, 1);
 }
 
 /* The placement is looked at when the table knows the slot as held: a walk meets it there, or has
@@ -184,10 +184,12 @@ struct pl_slot *pl_engine_take_slot(struct pl_engine *engine, uint32_t shard)
     if (slot == NULL)
         return NULL;
     slot->placement = atomic_load(&engine->face.table->placement);
+    if (atomic_load(&engine->refuge) != NULL)
+        engine = atomic_load(&engine->refuge);
     slot->shard = (uint16_t)(shard % atomic_load(&engine->shards_active));
     slot->arming = atomic_load(&engine->arming);
     slot->engine = engine;
-    atomic_fetch_add(&engine->slots_open, 1);
+    atomic_fetch_add(&engine->face.table->slots_open, 1);
     return slot;
 }
 
@@ -195,7 +197,7 @@ void pl_engine_give_unused(struct pl_engine *engine, struct pl_slot *slot)
 {
     pl_claim_close(&slot->claim);
     pl_slot_table_give(engine->face.table, slot);
-    atomic_fetch_sub(&engine->slots_open, 1);
+    atomic_fetch_sub(&engine->face.table->slots_open, 1);
 }
 
 /* The loop with the fewest connections; with one handle set there is no choice. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What reactor, half-sync/half-async and proactor share: one thread that waits for the kernel, a
- * bounded queue (the engine's ready ring) to a pool of workers, and an inbox through which workers
- * hand slots back. The three models differ only in which stages run on which side, and that, with
- * their two loops, stands in their own files.
+ * bounded queue (the engine's ready ring) to a pool of workers, and the ring of the handle set (see
+ * shard.h), through which workers hand slots back. The three models differ only in which stages run
+ * on which side, and that, with their two loops, stands in their own files.
  *
  *     kernel ─▶ I/O thread ──ready ring──▶ workers
  *                   ▲                         │
- *                   └──────── inbox ◀─────────┘
+ *                   └──── shard's ring ◀──────┘
  */
 #ifndef PL_DISPATCH_IO_THREAD_H
 #define PL_DISPATCH_IO_THREAD_H

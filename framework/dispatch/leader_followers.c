@@ -120,7 +120,7 @@ static void look_at_kernel(struct leader_followers *lf, struct pl_thread *thread
         return;
     if (!become_leader(lf))
         return;
-    pl_engine_poll(lf->base.engine, thread, PL_EVENTS_MAX, 0, &won);
+    pl_engine_poll(thread, PL_EVENTS_MAX, 0, &won);
     leave_leadership(lf);
     pl_engine_append_all(thread, ring, &won, thread->now_ns);
     round = pl_ready_ring_count(ring);
@@ -170,15 +170,9 @@ static struct pl_slot *lead(struct leader_followers *lf, struct pl_thread *threa
     size_t events_max = lf->promotion == PL_PROMOTION_ALWAYS ? 1 : PL_EVENTS_MAX;
     struct pl_slot_queue won = { .first = NULL };
     struct pl_slot *slot;
-    bool is_awaited;
 
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    /* Asleep is said before the last look: an appender sees it, or the look sees the slot. */
-    atomic_store(&engine->shards[0]->is_asleep, true);
-    is_awaited = pl_ready_ring_count(&engine->ring) > 0;
-    pl_engine_poll(engine, thread, events_max, is_awaited ? 0 : -1, &won);
-    if (is_awaited)
-        atomic_store_explicit(&engine->shards[0]->is_asleep, false, memory_order_relaxed);
+    pl_engine_sleep(thread, &engine->ring, events_max, false, &won);
     slot = pl_slot_queue_take(&won);
     if (won.first != NULL) {
         /* Their own round needs no look: whoever finds the ring empty leads. */
@@ -197,7 +191,7 @@ static struct pl_slot *wait_in_kernel(struct leader_followers *lf, struct pl_thr
     struct pl_slot *slot;
 
     pl_thread_set_role(thread, PL_ROLE_LEADER);
-    pl_engine_poll(engine, thread, 1, pl_ready_ring_count(&engine->ring) > 0 ? 0 : -1, &won);
+    pl_engine_poll(thread, 1, pl_ready_ring_count(&engine->ring) > 0 ? 0 : -1, &won);
     slot = pl_slot_queue_take(&won);
     /* Timers that passed together. */
     pl_engine_append_all(thread, &engine->ring, &won, thread->now_ns);

@@ -5,7 +5,7 @@
  * handler may run on the I/O thread in passing.
  *
  *     kernel ──event──▶ I/O thread: receive ──read completed──▶ [queue] ──▶ worker: process
- *                          ▲  send ◀──write wanted── [inbox] ◀──────────────────┘
+ *                          ▲  send ◀──write wanted── [its ring] ◀───────────────┘
  *                          └─ settled
  *
  * Invariant: every system call on a connection is made by the I/O thread, from claim to settle.

@@ -101,6 +101,7 @@ void pl_ready_ring_take_all(struct pl_ready_ring *ring, struct pl_slot_queue *sl
     pthread_mutex_lock(&ring->lock);
     pl_slot_queue_move_all(&taken, &ring->waiting);
     pl_slot_queue_move_all(&taken, &ring->cut);
+    ring->is_round_new = true; /* what is left of this one has gone */
     publish_counts_locked(ring);
     pthread_mutex_unlock(&ring->lock);
     for (struct pl_slot *slot = taken.first; slot != NULL; slot = slot->ready_next)

@@ -2,11 +2,13 @@
 /*
  * One model hands the engine to another, while everything goes on.
  *
- *     1  the successor is opened; its threads stand at the gate     any failure: nothing has
- * changed 2  the engine has the successor; the old one is retired 3  what stands in the rings is
- * sorted anew: the old model had put it there 4  the gate opens 5  the old threads leave: those
- * that wait at once, others after their turn 6  slots that belong elsewhere now are sent there 7
- * the old model is closed when its last thread has left
+ *     1  the successor is opened, its threads stand at the gate; if that fails, nothing has changed
+ *     2  the engine has the successor; the old one is retired
+ *     3  what stands in the rings is sorted anew: the old model had put it there
+ *     4  the gate opens
+ *     5  the old threads leave: those that wait at once, others after their turn
+ *     6  slots that belong elsewhere now are sent there
+ *     7  the old model is closed when its last thread has left
  *
  * Between 4 and 5 both models wait and run; the claim word keeps them apart, as it keeps threads
  * apart. A thread of the old one that puts a slot into a ring looks afterwards whether it is

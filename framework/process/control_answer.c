@@ -18,7 +18,8 @@ static const char *const role_names[] = { [PL_ROLE_FOLLOWER] = "follower",
                                           [PL_ROLE_LEADER] = "leader",
                                           [PL_ROLE_PROCESSING] = "processing" };
 
-typedef void answer(struct pl_control *control, const struct pl_control_command *command,
+/* False: the reply is a refusal already. */
+typedef bool answer(struct pl_control *control, const struct pl_control_command *command,
                     struct pl_rates *rates, struct pl_json *json);
 
 void pl_control_refuse(struct pl_json *json, const char *problem)
@@ -90,7 +91,7 @@ static void put_services(struct pl_server *server, struct pl_json *json)
     pl_json_put(json, "]");
 }
 
-static void answer_status(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_status(struct pl_control *control, const struct pl_control_command *command,
                           struct pl_rates *rates, struct pl_json *json)
 {
     (void)command;
@@ -102,11 +103,12 @@ static void answer_status(struct pl_control *control, const struct pl_control_co
     put_state(control, json);
     put_engines(control->watched, json);
     put_services(control->watched, json);
+    return true;
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static void answer_stats(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_stats(struct pl_control *control, const struct pl_control_command *command,
                          struct pl_rates *rates, struct pl_json *json)
 {
     int length;
@@ -115,21 +117,23 @@ static void answer_stats(struct pl_control *control, const struct pl_control_com
     (void)rates;
     pl_json_put(json, ",\"stats\":");
     if (json->is_full)
-        return;
+        return true;
     length =
         pl_server_stats_to_json(control->watched, json->text + json->used, json->size - json->used);
     if (length < 0)
         json->is_full = true;
     else
         json->used += (size_t)length;
+    return true;
 }
 
-static void answer_rates(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_rates(struct pl_control *control, const struct pl_control_command *command,
                          struct pl_rates *rates, struct pl_json *json)
 {
     (void)command;
     pl_rates_put(rates, control->watched, control->opened_ms, json);
     put_engines(control->watched, json);
+    return true;
 }
 
 /* ---- connections and threads ----------------------------------------------------------------- */
@@ -146,7 +150,7 @@ static void put_connection(struct pl_json *json, const struct pl_conn_view *view
     pl_json_put(json, "}");
 }
 
-static void answer_connections(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_connections(struct pl_control *control, const struct pl_control_command *command,
                                struct pl_rates *rates, struct pl_json *json)
 {
     struct pl_conn_view *views = pl_alloc(command->rows * sizeof(*views));
@@ -158,7 +162,7 @@ static void answer_connections(struct pl_control *control, const struct pl_contr
     if (open < 0) {
         pl_control_refuse(json, "no memory to look at the connections");
         pl_free(views);
-        return;
+        return false;
     }
     pl_json_put_named_text(json, "order", pl_control_order_name(command->order));
     pl_json_put_number(json, "open", (uint64_t)open);
@@ -167,6 +171,7 @@ static void answer_connections(struct pl_control *control, const struct pl_contr
         put_connection(json, &views[i], i == 0);
     pl_json_put(json, "]");
     pl_free(views);
+    return true;
 }
 
 static void put_thread(struct pl_json *json, const struct pl_thread_view *view, bool is_first)
@@ -181,7 +186,7 @@ static void put_thread(struct pl_json *json, const struct pl_thread_view *view, 
     pl_json_put(json, "}");
 }
 
-static void answer_threads(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_threads(struct pl_control *control, const struct pl_control_command *command,
                            struct pl_rates *rates, struct pl_json *json)
 {
     struct pl_thread_view *views = pl_alloc(PL_CONTROL_ROWS_MAX * sizeof(*views));
@@ -191,7 +196,7 @@ static void answer_threads(struct pl_control *control, const struct pl_control_c
     (void)rates;
     if (views == NULL) {
         pl_control_refuse(json, "no memory to look at the threads");
-        return;
+        return false;
     }
     running = pl_server_threads(control->watched, views, PL_CONTROL_ROWS_MAX);
     pl_json_put_number(json, "running", running);
@@ -200,11 +205,12 @@ static void answer_threads(struct pl_control *control, const struct pl_control_c
         put_thread(json, &views[i], i == 0);
     pl_json_put(json, "]");
     pl_free(views);
+    return true;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static void answer_swap(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_swap(struct pl_control *control, const struct pl_control_command *command,
                         struct pl_rates *rates, struct pl_json *json)
 {
     struct pl_error error = { .message = "it cannot be done now" };
@@ -213,7 +219,7 @@ static void answer_swap(struct pl_control *control, const struct pl_control_comm
     (void)rates;
     if (pl_server_swap(control->watched, command->target, command->changes, &report, &error) < 0) {
         pl_control_refuse(json, error.message);
-        return;
+        return false;
     }
     pl_json_put_named_text(json, "engine", report.engine);
     pl_json_put_named_text(json, "from", report.from);
@@ -224,9 +230,10 @@ static void answer_swap(struct pl_control *control, const struct pl_control_comm
     pl_json_put_number(json, "connections_held", report.conns_held);
     pl_json_put_number(json, "threads_left_behind", report.threads_left_behind);
     pl_json_put_number(json, "took_us", (uint64_t)report.took_us);
+    return true;
 }
 
-static void put_reload(struct pl_json *json, const struct pl_reload_report *report)
+static bool put_reload(struct pl_json *json, const struct pl_reload_report *report)
 {
     pl_json_put_number(json, "changed", report->changed);
     pl_json_put_number(json, "needs_restart", report->needs_restart);
@@ -236,13 +243,15 @@ static void put_reload(struct pl_json *json, const struct pl_reload_report *repo
     pl_json_put_number(json, "swaps", report->swaps);
     pl_json_put_number(json, "took_us", (uint64_t)report->took_us);
     pl_json_put_named_text(json, "text", report->text);
+    return true;
 }
 
-static void answer_reload(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_reload(struct pl_control *control, const struct pl_control_command *command,
                           struct pl_rates *rates, struct pl_json *json)
 {
     struct pl_error error = { .message = "it cannot be done now" };
     struct pl_reload_report *report = pl_alloc(sizeof(*report));
+    bool is_answered = false;
 
     (void)command;
     (void)rates;
@@ -251,8 +260,9 @@ static void answer_reload(struct pl_control *control, const struct pl_control_co
     else if (pl_server_reload(control->watched, report, &error) < 0)
         pl_control_refuse(json, error.message);
     else
-        put_reload(json, report);
+        is_answered = put_reload(json, report);
     pl_free(report);
+    return is_answered;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -267,7 +277,7 @@ static void ask_to_stop(struct pl_control *control)
         (void)kill(getpid(), SIGTERM);
 }
 
-static void answer_drain(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_drain(struct pl_control *control, const struct pl_control_command *command,
                          struct pl_rates *rates, struct pl_json *json)
 {
     (void)command;
@@ -276,9 +286,10 @@ static void answer_drain(struct pl_control *control, const struct pl_control_com
     put_state(control, json);
     pl_json_put_number(json, "drain_ms",
                        (uint64_t)(control->watched->settings.timeouts.drain_us / 1000));
+    return true;
 }
 
-static void answer_stop(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_stop(struct pl_control *control, const struct pl_control_command *command,
                         struct pl_rates *rates, struct pl_json *json)
 {
     (void)command;
@@ -286,6 +297,7 @@ static void answer_stop(struct pl_control *control, const struct pl_control_comm
     pl_server_hurry(control->watched);
     ask_to_stop(control);
     put_state(control, json);
+    return true;
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
@@ -299,16 +311,17 @@ static enum pl_log_level level_now(void)
     return level;
 }
 
-static void answer_loglevel(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_loglevel(struct pl_control *control, const struct pl_control_command *command,
                             struct pl_rates *rates, struct pl_json *json)
 {
     (void)rates;
     if (command->has_level)
         pl_log_configure(command->level, (enum pl_log_format)control->watched->settings.log.format);
     pl_json_put_named_text(json, "level", pl_control_level_name(level_now()));
+    return true;
 }
 
-static void answer_help(struct pl_control *control, const struct pl_control_command *command,
+static bool answer_help(struct pl_control *control, const struct pl_control_command *command,
                         struct pl_rates *rates, struct pl_json *json)
 {
     (void)control;
@@ -322,6 +335,7 @@ static void answer_help(struct pl_control *control, const struct pl_control_comm
         pl_json_put(json, "}");
     }
     pl_json_put(json, "]");
+    return true;
 }
 
 static answer *const answers[PL_CONTROL_WORDS_COUNT] = {
@@ -336,11 +350,8 @@ static answer *const answers[PL_CONTROL_WORDS_COUNT] = {
 void pl_control_answer(struct pl_control *control, const struct pl_control_command *command,
                        struct pl_rates *rates, struct pl_json *json)
 {
-    static const char refusal[] = "{\"ok\":false";
-
     pl_json_put(json, "{\"ok\":true");
-    answers[command->word](control, command, rates, json);
-    if (!json->is_full && strncmp(json->text, refusal, sizeof(refusal) - 1) == 0)
+    if (!answers[command->word](control, command, rates, json))
         return;
     pl_json_put(json, "}");
     if (json->is_full)

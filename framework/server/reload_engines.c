@@ -88,34 +88,6 @@ static void commit_swap(struct pl_reload *reload, const struct pl_reload_swap *s
     reload->report->swaps++;
 }
 
-static bool has_service(const struct pl_reload *reload, const struct pl_engine *engine)
-{
-    for (uint32_t i = 0; i < reload->services_count; i++)
-        if (reload->services[i].engine == engine)
-            return true;
-    return false;
-}
-
-/* One that the configuration has no use for keeps no threads. What is still open of a service that
- * was dropped goes where others are. */
-static void rest_others(struct pl_reload *reload)
-{
-    struct pl_server *server = reload->server;
-    struct pl_engine *refuge = reload->services[0].engine;
-
-    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++) {
-        struct pl_engine *engine = &server->engines[i];
-
-        if (engine->model == NULL || has_service(reload, engine))
-            continue;
-        pl_engine_rest(engine, refuge);
-        (void)pl_engine_reap(engine, 0);
-        if (engine == server->shared_engine)
-            server->shared_engine = NULL;
-        PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
-    }
-}
-
 static void commit(struct pl_reload *reload)
 {
     for (uint32_t i = 0; i < reload->swaps_count; i++)
@@ -131,7 +103,10 @@ static void commit(struct pl_reload *reload)
         if (!plan->settings->has_dispatch)
             reload->server->shared_engine = plan->engine;
     }
-    rest_others(reload);
+    /* What is still open of a service that was dropped goes where others are. */
+    for (uint32_t i = 0; i < atomic_load(&reload->server->engines_count); i++)
+        pl_server_rest_if_left(reload->server, &reload->server->engines[i],
+                               reload->services[0].engine);
 }
 
 static void rollback(struct pl_reload *reload)

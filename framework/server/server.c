@@ -269,14 +269,6 @@ stop_engines:
     return err;
 }
 
-static bool is_empty(struct pl_server *server)
-{
-    for (size_t i = 0; i < server->engines_count; i++)
-        if (!pl_engine_is_empty(&server->engines[i]))
-            return false;
-    return true;
-}
-
 static uint64_t conns_open(struct pl_server *server)
 {
     return atomic_load(&server->quota.used);
@@ -287,7 +279,7 @@ static void wait_until_empty(struct pl_server *server, int64_t deadline_ms)
 {
     int64_t say_ms = pl_clock_ms() + 2000;
 
-    while (!is_empty(server) && !atomic_load(&server->is_hurried)) {
+    while (!pl_engine_is_empty(&server->engines[0]) && !atomic_load(&server->is_hurried)) {
         struct timespec moment = { .tv_nsec = 2000000 };
         int64_t now_ms = pl_clock_ms();
 

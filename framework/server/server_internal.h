@@ -130,39 +130,10 @@ PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);
 
-/* ---- server_swap.c; the control lock is held --------------------------------------------------
- */
-
-/* A change of an engine's model, or a service's leave of the engine it shares for its own. */
-struct pl_swap {
-    const char *name; /* borrowed: "default", or the service's */
-    struct pl_engine *engine;
-    struct pl_service *service;         /* that leaves a shared engine; NULL: the engine stays */
-    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
-    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
-
-    /* From the preparation on. */
-    struct pl_dispatch_settings dispatch;
-    struct pl_engine_settings settings;
-    const struct pl_model_ops *from;
-    struct pl_model *successor; /* owned until the commit; NULL: the engine's own goes on */
-    struct pl_engine *left;     /* by its only service; NULL: none is */
-};
-
-/* Errors: -EINVAL: no such target; -ESHUTDOWN. */
-PL_MUST_CHECK int pl_server_find_swap(struct pl_server *server, const char *name,
-                                      struct pl_swap *ret_swap, struct pl_error *error);
-/* Everything that can fail; nothing has changed yet but that there may be more sockets. */
-PL_MUST_CHECK int pl_server_prepare_swap(struct pl_server *server, struct pl_swap *swap,
-                                         const struct pl_dispatch_settings *dispatch,
-                                         struct pl_error *error);
-/* The same for a service that is to follow the outer dispatch again. */
-PL_MUST_CHECK int pl_server_prepare_rejoin(struct pl_server *server, struct pl_swap *swap,
-                                           struct pl_error *error);
-/* After a preparation: one of the two. */
-void pl_server_commit_swap(struct pl_server *server, struct pl_swap *swap,
-                           struct pl_swap_report *ret_report);
-void pl_server_abandon_swap(struct pl_swap *swap);
+/* No service has this engine any more: its slots go where those of `refuge` are. Thread: any, under
+ * the control lock. */
+void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
+                            struct pl_engine *refuge);
 
 /* Writes what the threads did to the file of the settings, if it is wanted, and logs what goes
  * wrong; see server_timeline.c. Thread: any. */

@@ -22,6 +22,9 @@
  * application. They are reserved, not touched. */
 #define SLOTS_RESERVED (64 * 1024)
 
+/* The same for a server that stands inside another's program and has few of each. */
+#define INNER_SLOTS_RESERVED 1024
+
 /* ---- limits
  * -------------------------------------------------------------------------------------- */
 
@@ -92,6 +95,8 @@ void pl_server_set_limits(struct pl_server *server)
 
 uint32_t pl_server_slots_max(const struct pl_server *server)
 {
+    if (server->is_inner)
+        return atomic_load(&server->quota.max) + INNER_SLOTS_RESERVED;
     return descriptors_usable() + SLOTS_RESERVED + pl_server_upstream_slots(server);
 }
 

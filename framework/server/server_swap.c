@@ -16,9 +16,45 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* A change of an engine's model, or a service's leave of the engine it shares for its own. */
+struct swap {
+    const char *name; /* borrowed: "default", or the service's */
+    struct pl_engine *engine;
+    struct pl_server_seat *seat;        /* of the service that leaves; NULL: the engine stays */
+    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
+    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
+
+    /* From the preparation on. */
+    struct pl_dispatch_settings dispatch;
+    struct pl_engine_settings settings;
+    struct pl_engine *left; /* by the service */
+    const struct pl_model_ops *from;
+    struct pl_model *successor; /* owned until the commit */
+};
+
 /* ---- what is meant --------------------------------------------------------------------------- */
 
-static int find_service(struct pl_server *server, const char *name, struct pl_swap *swap,
+static bool is_used(struct pl_server *server, const struct pl_engine *engine)
+{
+    for (struct pl_server_seat *seat = server->services.seats; seat != NULL; seat = seat->next)
+        if (seat->base.current != NULL && atomic_load(&seat->base.current->engine) == engine)
+            return true;
+    return false;
+}
+
+void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
+                            struct pl_engine *refuge)
+{
+    if (engine == refuge || engine->model == NULL || is_used(server, engine))
+        return;
+    pl_engine_rest(engine, refuge);
+    (void)pl_engine_reap(engine, 0);
+    if (engine == server->shared_engine)
+        server->shared_engine = NULL;
+    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
+}
+
+static int find_service(struct pl_server *server, const char *name, struct swap *swap,
                         struct pl_error *error)
 {
     struct pl_service_settings *all = server->settings.services.items;
@@ -29,20 +65,20 @@ static int find_service(struct pl_server *server, const char *name, struct pl_sw
 
         if (strcmp(all[i].name, name) != 0)
             continue;
-        *swap = (struct pl_swap){ .name = all[i].name,
-                                  .engine = engine,
-                                  .place = &all[i].dispatch,
-                                  .has_dispatch = &all[i].has_dispatch };
+        *swap = (struct swap){ .name = all[i].name,
+                               .engine = engine,
+                               .place = &all[i].dispatch,
+                               .has_dispatch = &all[i].has_dispatch };
         if (engine == server->shared_engine)
-            swap->service = seat->base.current;
+            swap->seat = seat;
         return 0;
     }
     return pl_error_set(error, EX_USAGE, -EINVAL,
                         "swap: there is no service '%s'; expected one, or 'default'", name);
 }
 
-int pl_server_find_swap(struct pl_server *server, const char *name, struct pl_swap *ret_swap,
-                        struct pl_error *error)
+static int find(struct pl_server *server, const char *name, struct swap *ret_swap,
+                struct pl_error *error)
 {
     if (!server->is_started || server->is_stopping)
         return pl_error_set(error, EX_UNAVAILABLE, -ESHUTDOWN, "swap: the server does not run");
@@ -51,9 +87,9 @@ int pl_server_find_swap(struct pl_server *server, const char *name, struct pl_sw
     if (server->shared_engine == NULL)
         return pl_error_set(error, EX_USAGE, -EINVAL,
                             "swap: every service has a dispatch of its own; expected its name");
-    *ret_swap = (struct pl_swap){ .name = "default",
-                                  .engine = server->shared_engine,
-                                  .place = &server->settings.dispatch };
+    *ret_swap = (struct swap){ .name = "default",
+                               .engine = server->shared_engine,
+                               .place = &server->settings.dispatch };
     return 0;
 }
 
@@ -100,15 +136,15 @@ static int apply_changes(struct pl_server *server, const char *const *changes,
 
 /* ---- the swap -------------------------------------------------------------------------------- */
 
-static bool is_of(const struct pl_server_listener *listener, const struct pl_swap *swap)
+static bool is_of(const struct pl_server_listener *listener, const struct swap *swap)
 {
-    return swap->service != NULL ? listener->service == swap->service
-                                 : atomic_load(&listener->service->engine) == swap->engine;
+    return swap->seat != NULL ? listener->seat == swap->seat
+                              : atomic_load(&listener->service->engine) == swap->engine;
 }
 
 /* Each handle set has its socket before there is a thread for it; those that are there already
  * accept at once, under the old model. */
-static int add_sockets(struct pl_server *server, const struct pl_swap *swap, struct pl_error *error)
+static int add_sockets(struct pl_server *server, const struct swap *swap, struct pl_error *error)
 {
     uint32_t count = pl_engine_shards_wanted(&swap->settings);
     int err = 0;
@@ -130,51 +166,24 @@ static int add_sockets(struct pl_server *server, const struct pl_swap *swap, str
     return err;
 }
 
-int pl_server_prepare_swap(struct pl_server *server, struct pl_swap *swap,
-                           const struct pl_dispatch_settings *dispatch, struct pl_error *error)
+static int prepare(struct pl_server *server, struct swap *swap,
+                   const struct pl_dispatch_settings *dispatch, struct pl_error *error)
 {
     int err;
 
     swap->dispatch = *dispatch;
     swap->settings = pl_server_engine_settings(server, swap->name, dispatch);
     swap->from = swap->engine->settings.model;
+    swap->left = swap->engine;
     err = add_sockets(server, swap, error);
-    if (err == 0 && swap->service != NULL)
+    if (err == 0 && swap->seat != NULL)
         err = pl_server_engine_for(server, &swap->settings, &swap->engine, error);
     if (err < 0)
         return err;
     return pl_engine_prepare_swap(swap->engine, &swap->settings, &swap->successor, error);
 }
 
-int pl_server_prepare_rejoin(struct pl_server *server, struct pl_swap *swap, struct pl_error *error)
-{
-    int err = 0;
-
-    swap->dispatch = server->settings.dispatch;
-    swap->settings = pl_server_engine_settings(server, "default", &swap->dispatch);
-    swap->from = swap->engine->settings.model;
-    swap->left = swap->engine;
-    for (struct pl_server_seat *seat = server->services.seats; seat != NULL; seat = seat->next)
-        if (seat->base.current != NULL && atomic_load(&seat->base.current->engine) == swap->engine)
-            swap->service = seat->base.current;
-    if (server->shared_engine == NULL)
-        err = pl_server_add_engine(server, &swap->settings, &server->shared_engine, error);
-    if (err < 0)
-        return err;
-    swap->engine = server->shared_engine;
-    err = add_sockets(server, swap, error);
-    if (err == 0 && swap->engine->model == NULL)
-        err = pl_engine_prepare_swap(swap->engine, &swap->settings, &swap->successor, error);
-    return err;
-}
-
-void pl_server_abandon_swap(struct pl_swap *swap)
-{
-    if (swap->successor != NULL)
-        pl_engine_abandon_swap(swap->successor);
-}
-
-static void describe(const struct pl_swap *swap, const struct pl_swap_figures *figures,
+static void describe(const struct swap *swap, const struct pl_swap_figures *figures,
                      struct pl_swap_report *report)
 {
     *report = (struct pl_swap_report){ .threads = swap->settings.model_settings.threads,
@@ -190,24 +199,21 @@ static void describe(const struct pl_swap *swap, const struct pl_swap_figures *f
 /* What threads that were only on their way out need, so that those in handlers are counted. */
 #define LEAVE_MS 5
 
-void pl_server_commit_swap(struct pl_server *server, struct pl_swap *swap,
-                           struct pl_swap_report *ret_report)
+static void commit(struct pl_server *server, struct swap *swap, struct pl_swap_report *ret_report)
 {
     struct pl_swap_figures figures = { .moved = 0 };
     int64_t began_ns = pl_clock_ns();
 
-    if (swap->successor != NULL)
-        pl_engine_swap(swap->engine, swap->successor, &swap->settings, &figures);
-    if (swap->service != NULL) {
-        pl_engine_note_shortest(swap->engine, swap->service);
-        pl_server_set_engine(server, pl_server_seat_of(swap->service), swap->engine);
+    pl_engine_swap(swap->engine, swap->successor, &swap->settings, &figures);
+    if (swap->seat != NULL) {
+        pl_engine_note_shortest(swap->engine, swap->seat->base.current);
+        pl_server_set_engine(server, swap->seat, swap->engine);
         pl_engine_send_home(swap->engine, &figures);
+        pl_server_rest_if_left(server, swap->left, swap->engine);
     }
-    if (swap->left != NULL)
-        pl_engine_rest(swap->left, swap->engine);
     *swap->place = swap->dispatch;
     if (swap->has_dispatch != NULL)
-        *swap->has_dispatch = swap->left == NULL;
+        *swap->has_dispatch = true;
     describe(swap, &figures, ret_report);
     ret_report->took_us = (pl_clock_ns() - began_ns) / 1000;
     ret_report->threads_left_behind = pl_engine_reap(swap->engine, LEAVE_MS);
@@ -224,19 +230,19 @@ int pl_server_swap(struct pl_server *server, const char *target, const char *con
                    struct pl_swap_report *ret_report, struct pl_error *error)
 {
     struct pl_dispatch_settings dispatch;
-    struct pl_swap swap;
+    struct swap swap;
     int err;
 
     pthread_mutex_lock(&server->control_lock);
-    err = pl_server_find_swap(server, target, &swap, error);
+    err = find(server, target, &swap, error);
     if (err < 0)
         goto unlock;
     dispatch = *swap.place;
     err = apply_changes(server, changes, &dispatch, error);
     if (err == 0)
-        err = pl_server_prepare_swap(server, &swap, &dispatch, error);
+        err = prepare(server, &swap, &dispatch, error);
     if (err == 0)
-        pl_server_commit_swap(server, &swap, ret_report);
+        commit(server, &swap, ret_report);
 
 unlock:
     pthread_mutex_unlock(&server->control_lock);

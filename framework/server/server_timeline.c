@@ -169,7 +169,10 @@ void pl_server_write_timeline(struct pl_server *server)
 
     if (server->settings.timeline.entries == 0)
         return;
+    /* Rings are added by a swap. */
+    pthread_mutex_lock(&server->control_lock);
     err = replace_file(server, path);
+    pthread_mutex_unlock(&server->control_lock);
     if (err < 0)
         PL_LOG(PL_LOG_ERROR, "timeline: %s cannot be written: errno %d", path, -err);
     else

@@ -22,25 +22,31 @@ bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_eng
     return true;
 }
 
+static struct pl_server_seat *seat_at_locked(struct pl_server *server, size_t index)
+{
+    struct pl_server_seat *seat = server->services.seats;
+
+    while (seat != NULL && (seat->base.current == NULL || index-- > 0))
+        seat = seat->next;
+    return seat;
+}
+
 bool pl_server_view_service(struct pl_server *server, size_t index,
                             struct pl_service_view *ret_view)
 {
-    const struct pl_service_settings *all;
-    bool is_there;
+    struct pl_server_seat *seat;
 
     memset(ret_view, 0, sizeof(*ret_view));
     pthread_mutex_lock(&server->control_lock);
-    is_there = index < server->settings.services.count;
-    all = server->settings.services.items;
-    if (is_there) {
-        snprintf(ret_view->name, sizeof(ret_view->name), "%s", all[index].name);
-        ret_view->protocol = server->protocols[all[index].protocol]->name;
+    seat = seat_at_locked(server, index);
+    if (seat != NULL) {
+        snprintf(ret_view->name, sizeof(ret_view->name), "%s", seat->name);
+        ret_view->protocol = seat->base.current->protocol->name;
     }
-    for (size_t i = 0; is_there && i < server->listeners_count; i++)
-        if (strcmp(server->listeners[i].seat->name, all[index].name) == 0 &&
-            ret_view->listen_count < PL_LISTENERS_MAX)
+    for (size_t i = 0; i < server->listeners_count && seat != NULL; i++)
+        if (server->listeners[i].seat == seat && ret_view->listen_count < PL_LISTENERS_MAX)
             snprintf(ret_view->listen[ret_view->listen_count++], PL_ADDRESS_TEXT_BYTES, "%s",
                      server->listeners[i].text);
     pthread_mutex_unlock(&server->control_lock);
-    return is_there;
+    return seat != NULL;
 }

@@ -25,6 +25,7 @@ struct pl_server_seat *pl_server_find_seat(struct pl_server *server, const char 
 
 struct pl_server_seat *pl_server_new_seat(struct pl_server *server, const char *name)
 {
+    struct pl_server_seat **at = &server->services.seats;
     struct pl_server_seat *seat = pl_alloc(sizeof(*seat));
 
     if (seat == NULL)
@@ -35,8 +36,9 @@ struct pl_server_seat *pl_server_new_seat(struct pl_server *server, const char *
         return NULL;
     }
     pthread_mutex_init(&seat->base.lock, NULL);
-    seat->next = server->services.seats;
-    server->services.seats = seat;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = seat;
     return seat;
 }
 

@@ -51,9 +51,11 @@ __attribute__((noreturn)) static void fail(const char *what, size_t at)
 
 static void copy_text(char *to, const char *from, size_t size)
 {
-    if (memchr(from, '\0', size) == NULL)
+    const char *end = memchr(from, '\0', size);
+
+    if (end == NULL)
         fail("a text without its end", size);
-    snprintf(to, size, "%s", from);
+    memcpy(to, from, (size_t)(end - from) + 1);
 }
 
 static void take_field(struct reading *reading)

@@ -209,6 +209,19 @@ ctl_swaps() {
 }
 expect 'ctl: swap' ctl_swaps
 
+reloads() {
+    local own=$scratch/reload.sock file=$scratch/reload.yaml pid
+    sed 's/ctl\.sock/reload.sock/' "$scratch/site.yaml" >"$file"
+    begin reloaded "$paceline" -c "$file" || return 1
+    pid=$server_pid
+    command_ends 0 '^0 settings changed, 0 need a restart' "$ctl" -s "$own" reload || return 1
+    sed -i 's/model: leader_followers/model: nonsense/' "$file"
+    command_ends 1 'reload\.yaml:[0-9]+:[0-9]+: .*nonsense' "$ctl" -s "$own" reload &&
+        command_ends 0 'model leader_followers, 4 threads' "$ctl" -s "$own" status &&
+        kill -TERM "$pid" && wait "$pid"
+}
+expect 'reload: nothing to do is said, a mistake comes back with its place' reloads
+
 # ---- wrong input --------------------------------------------------------------------------------------
 
 wrong_input() {

@@ -222,7 +222,7 @@ proctype poster()
     od
 }
 
-/* Asks guests, one after another, until it has had enough; one that ends makes room for the next. */
+/* Asks guests, one after another, until it has had enough; one that ends makes room for another. */
 proctype stopper()
 {
     bit is_held, is_noted;

@@ -17,10 +17,10 @@
  * Models wait in a set of their own, or with -DSAME_SET all in one. Abstracted. A thread waits in
  * its set, takes from the ring of that set, and runs whole turns: followers and workers are the
  * thread set's, see leader_followers.pml. A slot waits for input alone; generations and the other
- * reasons are in claim.pml. A section under a ring's lock is one step. A handler of an
- * old model takes as long as it likes, or never ends (with -DENDING it does). Deadlines are left
- * out: they move with the slot, under its claim. Memory is sequentially consistent, so flags that
- * are said before a look have to be, too, in C.
+ * reasons are in claim.pml. A section under a ring's lock is one step. A handler of an old model
+ * takes as long as it likes, or never ends (with -DENDING it does). Deadlines are left out: they
+ * move with the slot, under its claim. Memory is sequentially consistent, so flags that are said
+ * before a look have to be, too, in C.
  *
  * Proved: one holder at most; nobody touches a model that was freed; the end of a swap waits for no
  * handler; when nothing moves any more, every slot that no such handler holds has been run and is
@@ -463,8 +463,9 @@ proctype peer()
 }
 
 #define IS_AT_REST(s)                                                                              \
-    (is_stuck[s] || state[s] == WAITING && !readable[s] && !pending[s] && !recalled[s] &&                         \
-     set_of[s] == SET_OF(model) && armed_in[s] == set_of[s])
+    (is_stuck[s] ||                                                                                \
+     (state[s] == WAITING && !readable[s] && !pending[s] && !recalled[s] &&                        \
+      set_of[s] == SET_OF(model) && armed_in[s] == set_of[s]))
 
 proctype quiescence()
 {

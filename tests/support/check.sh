@@ -250,7 +250,7 @@ check() {
     steps_begin
     steps_plan packages 30 build 60 'units and protocols' 10 'contract of all models' 30 \
         'whole servers' 30 'commands, documents, an application outside the tree' 90 \
-        'conformance, three models' 15 'conformance, mutations' 10 \
+        'models that SPIN checks' 120 'conformance, three models' 15 'conformance, mutations' 10 \
         'build with address and undefined-behaviour sanitizers' 40 'address sanitizer' 40 \
         'build with the thread sanitizer' 25 'thread sanitizer' 40
     if [ "$all" = yes ]; then
@@ -272,6 +272,7 @@ check() {
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
         access_log_test.sh control_test.sh reload_test.sh admin_test.sh
+    suite 'models that SPIN checks' test_models
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
     step 'build with address and undefined-behaviour sanitizers' build_address || return 1
@@ -301,6 +302,12 @@ test_format() {
         echo "0 passed, 1 failed"
         return 1
     fi
+}
+
+# The short check leaves out the searches that take longest and most memory.
+test_models() {
+    [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
+    run_tests tests/spin/spin_test.sh
 }
 
 test_tour() {

@@ -133,7 +133,7 @@ void rig_stop(struct rig *rig)
     rig_drain(rig);
     while (!pl_engine_is_empty(&rig->engine)) {
         if (client_now_ms() > until)
-            fail_msg("%u slots are left after the drain", atomic_load(&rig->engine.slots_open));
+            fail_msg("%u slots are left after the drain", atomic_load(&rig->table.slots_open));
         client_pause_ms(1);
     }
     rig_stop_at_once(rig, NULL, 0);

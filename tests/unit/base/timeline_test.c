@@ -130,17 +130,20 @@ static void recording_and_reading_allocate_nothing(void **state)
     assert_int_equal(allocations, 0);
 }
 
-static void a_thread_that_starts_again_goes_on_in_its_ring(void **state)
+/* Two threads may have one name for a while; who goes on in whose ring is the engine's business. */
+static void every_ring_is_added_behind_the_others(void **state)
 {
-    struct pl_timeline *second, *again;
+    struct pl_timeline *second, *third;
 
     (void)state;
     assert_int_equal(pl_timelines_add(&timelines, "lf-1", ENTRIES, &second), 0);
-    assert_int_equal(pl_timelines_add(&timelines, "lf-0", ENTRIES, &again), 0);
-    assert_ptr_equal(again, timeline);
+    assert_int_equal(pl_timelines_add(&timelines, "lf-0", ENTRIES, &third), 0);
+    assert_ptr_not_equal(third, timeline);
+    assert_string_equal(third->name, timeline->name);
     assert_ptr_equal(timelines.first, timeline);
     assert_ptr_equal(timeline->next, second);
-    assert_null(second->next);
+    assert_ptr_equal(second->next, third);
+    assert_null(third->next);
 }
 
 static void without_memory_there_is_no_ring(void **state)
@@ -216,7 +219,7 @@ int main(void)
         CASE(the_role_it_has_already_is_no_change),
         CASE(without_entries_nothing_is_allocated),
         CASE(recording_and_reading_allocate_nothing),
-        CASE(a_thread_that_starts_again_goes_on_in_its_ring),
+        CASE(every_ring_is_added_behind_the_others),
         CASE(without_memory_there_is_no_ring),
         CASE(a_reader_that_is_overtaken_sees_no_disorder),
     };

@@ -185,6 +185,108 @@ static void the_generation_wraps_without_touching_the_state(void **state)
     assert_int_equal(pl_claim_open(&word), 0);
 }
 
+/* ---- recall -----------------------------------------------------------------------------------
+ */
+
+static void a_recall_takes_one_that_waits_with_all_that_is_pending(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    assert_true(pl_claim_release(&word, PL_COMPLETION, &reasons));
+    assert_int_equal(pl_claim_try(&word, generation, PL_READABLE, &reasons), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_WON);
+    assert_true(pl_claim_is_held(&word));
+    assert_int_equal(pl_claim_generation(atomic_load(&word)), generation);
+    /* The same reasons let it go again; what was pending is for the next winner. */
+    assert_true(pl_claim_release(&word, PL_COMPLETION, &reasons));
+    assert_int_equal(reasons, 0);
+    assert_int_equal(pl_claim_try(&word, generation, PL_COMPLETION, &reasons), PL_CLAIM_WON);
+    assert_int_equal(reasons, PL_COMPLETION | PL_READABLE);
+}
+
+static void what_comes_during_a_recall_is_met_by_the_release(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_WON);
+    assert_int_equal(pl_claim_try(&word, generation, PL_READABLE, &reasons), PL_CLAIM_NOTED);
+    assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(reasons, PL_READABLE);
+    assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+}
+
+/* Nothing came: the holder is told with no reason, once, however often it was recalled. */
+static void the_holder_is_told_by_its_release_once(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    for (int recalls = 1; recalls <= 3; recalls++) {
+        for (int i = 0; i < recalls; i++)
+            assert_int_equal(pl_claim_recall(&word), PL_CLAIM_NOTED);
+        reasons = ALL_REASONS;
+        assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+        assert_int_equal(reasons, 0);
+        assert_true(pl_claim_is_held(&word));
+        assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+        assert_int_equal(pl_claim_try(&word, generation, PL_READABLE, &reasons), PL_CLAIM_WON);
+    }
+}
+
+static void a_recall_alone_leaves_what_nobody_waits_for_pending(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    assert_int_equal(pl_claim_try(&word, generation, PL_WRITABLE, &reasons), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_NOTED);
+    assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(reasons, 0);
+    assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(pl_claim_try(&word, generation, PL_READABLE, &reasons), PL_CLAIM_WON);
+    assert_int_equal(reasons, PL_READABLE | PL_WRITABLE);
+}
+
+/* The holder goes on without having let go: it must be told again when it does. */
+static void a_release_that_is_met_tells_of_the_recall_the_next_time(void **state)
+{
+    uint32_t generation;
+
+    (void)state;
+    generation = pl_claim_open(&word);
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_try(&word, generation, PL_READABLE, &reasons), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_try(&word, generation, PL_HANGUP, &reasons), PL_CLAIM_NOTED);
+    assert_int_equal(pl_claim_take_pending(&word, PL_HANGUP), PL_HANGUP);
+    assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(reasons, PL_READABLE);
+    assert_false(pl_claim_release(&word, PL_READABLE, &reasons));
+    assert_int_equal(reasons, 0);
+    assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+}
+
+static void a_closed_slot_is_not_recalled_and_its_next_guest_knows_nothing(void **state)
+{
+    uint64_t before = atomic_load(&word);
+
+    (void)state;
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_STALE);
+    assert_int_equal(atomic_load(&word), before);
+    (void)pl_claim_open(&word);
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_NOTED);
+    pl_claim_close(&word);
+    assert_int_equal(pl_claim_recall(&word), PL_CLAIM_STALE);
+    assert_int_equal(pl_claim_open(&word), 1);
+    assert_true(pl_claim_release(&word, PL_READABLE, &reasons));
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 #define CLAIMERS  5
@@ -318,6 +420,100 @@ static void no_reason_is_lost_to_a_holder_that_goes_on(void **state)
     assert_true(pl_claim_release(&word, ALL_REASONS, &reasons));
 }
 
+/* What a swap promises: who holds the slot when it is recalled follows the new placement before it
+ * lets go, and so a waiting slot never follows an old one once the walk has passed it. */
+static _Atomic uint32_t placement;
+static uint32_t followed; /* by the slot; the holder's */
+static _Atomic uint32_t strays;
+static _Atomic uint32_t walks;
+static _Atomic bool is_walk_over;
+
+static void follow_and_release(uint32_t why, uint32_t seed)
+{
+    do {
+        if (why != 0)
+            handle(why);
+        followed = atomic_load(&placement);
+        why = 0;
+    } while (!pl_claim_release(&word, seed % 8, &why));
+}
+
+static void *claim_and_follow(void *argument)
+{
+    size_t own = (size_t)(uintptr_t)argument;
+
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint32_t why;
+
+        atomic_fetch_add(&announced[own], 1);
+        if (pl_claim_try(&word, 0, own_reason[own], &why) == PL_CLAIM_WON)
+            follow_and_release(why, i + (uint32_t)own);
+        if (i % 64 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+/* It brings the slot home as the walk does; what came meanwhile it handles itself. */
+static void walk(uint32_t waits)
+{
+    uint32_t why = 0;
+
+    atomic_fetch_add(&placement, 1);
+    if (pl_claim_recall(&word) == PL_CLAIM_WON) {
+        if (followed + 1 < atomic_load(&placement))
+            atomic_fetch_add(&strays, 1); /* an earlier walk has passed it by */
+        followed = atomic_load(&placement);
+        if (!pl_claim_release(&word, waits, &why))
+            follow_and_release(why, waits);
+    }
+    atomic_fetch_add(&walks, 1);
+}
+
+static void *walk_again_and_again(void *argument)
+{
+    uint32_t i = 0;
+
+    while (!atomic_load(&is_walk_over)) {
+        walk(i++ % 8);
+        if (i % 64 == 0)
+            sched_yield();
+    }
+    return argument;
+}
+
+static void threads_that_race_with_a_recall_lose_nothing_and_follow_it(void **state)
+{
+    pthread_t threads[CLAIMERS], walker;
+
+    (void)state;
+    forget_the_claimers();
+    atomic_store(&wins, 0);
+    holder_only = 0;
+    followed = 0;
+    atomic_store(&is_walk_over, false);
+    assert_int_equal(pl_claim_open(&word), 0);
+    for (size_t i = 0; i < CLAIMERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, claim_and_follow, (void *)(uintptr_t)i),
+                         0);
+    assert_int_equal(pthread_create(&walker, NULL, walk_again_and_again, NULL), 0);
+    follow_and_release(0, 7);
+    for (size_t i = 0; i < CLAIMERS; i++)
+        pthread_join(threads[i], NULL);
+    atomic_store(&is_walk_over, true);
+    pthread_join(walker, NULL);
+    assert_int_equal(atomic_load(&violations), 0);
+    assert_int_equal(atomic_load(&strays), 0);
+    assert_true(atomic_load(&walks) > 0);
+    /* The last walk left it where it belongs, and all that was announced is handled. */
+    assert_int_equal(pl_claim_try(&word, 0, PL_SHUTDOWN, &reasons), PL_CLAIM_WON);
+    handle(reasons);
+    assert_int_equal(followed, atomic_load(&placement));
+    for (size_t i = 0; i < CLAIMERS; i++)
+        assert_int_equal(atomic_load(&handled[i]), ROUNDS);
+    assert_int_equal(holder_only, atomic_load(&wins));
+}
+
 static _Atomic uint32_t current_generation;
 static _Atomic uint32_t stale_wins;
 static _Atomic bool is_over;
@@ -380,7 +576,15 @@ int main(void)
         cmocka_unit_test_setup(what_is_asked_for_is_taken_and_the_rest_stays_pending, setup),
         cmocka_unit_test_setup(taking_touches_nothing_but_what_is_pending, setup),
         cmocka_unit_test_setup(the_generation_wraps_without_touching_the_state, setup),
+        cmocka_unit_test_setup(a_recall_takes_one_that_waits_with_all_that_is_pending, setup),
+        cmocka_unit_test_setup(what_comes_during_a_recall_is_met_by_the_release, setup),
+        cmocka_unit_test_setup(the_holder_is_told_by_its_release_once, setup),
+        cmocka_unit_test_setup(a_recall_alone_leaves_what_nobody_waits_for_pending, setup),
+        cmocka_unit_test_setup(a_release_that_is_met_tells_of_the_recall_the_next_time, setup),
+        cmocka_unit_test_setup(a_closed_slot_is_not_recalled_and_its_next_guest_knows_nothing,
+                               setup),
         cmocka_unit_test_setup(one_holder_at_a_time_and_no_reason_is_lost, setup),
+        cmocka_unit_test_setup(threads_that_race_with_a_recall_lose_nothing_and_follow_it, setup),
         cmocka_unit_test_setup(no_reason_is_lost_to_a_holder_that_goes_on, setup),
         cmocka_unit_test_setup(a_late_token_never_wins_the_next_guest, setup),
     };

@@ -23,6 +23,9 @@ static struct {
     struct pl_thread thread;
     struct pl_protocol protocol;
     struct pl_service service;
+    struct pl_engine_face engine; /* only what a ledger is found through */
+    struct pl_slot_table table;
+    struct pl_ledger ledger;
     struct pl_conn conn;
     int64_t due_ms;
     int peer_fd;
@@ -40,6 +43,9 @@ static int setup(void **state)
     pl_conn_init(&f.conn, &pl_conn_kind, &f.service, -1);
     (void)pl_claim_open(&f.conn.slot.claim);
     f.conn.slot.thread = &f.thread;
+    f.table.ledgers = &f.ledger;
+    f.engine.table = &f.table;
+    f.conn.slot.engine = (struct pl_engine *)(void *)&f.engine;
     pl_conn_start_deadline(&f.conn, PL_DEADLINE_BODY);
     return 0;
 }

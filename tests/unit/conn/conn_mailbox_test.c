@@ -116,7 +116,7 @@ static void a_token_is_stale_after_the_connection(void **state)
 
 static void a_token_of_no_slot_is_stale(void **state)
 {
-    struct pl_conn_token token = { .table = &rig.engine.face.table, .slot = 4000 };
+    struct pl_conn_token token = { .table = rig.engine.face.table, .slot = 4000 };
     struct pl_mail *mail = new_mail();
 
     (void)state;

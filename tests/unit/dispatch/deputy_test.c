@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "alloc.h"
 #include "client.h"
 #include "deputy.h"
 #include "engine.h"
@@ -12,6 +11,7 @@
 
 struct fixture {
     struct pl_engine engine; /* only what a thread set takes from it */
+    struct pl_model model;
     struct pl_buffer_pool pool;
     struct pl_deputy deputy;
 
@@ -43,24 +43,27 @@ static int setup(void **state)
 {
     (void)state;
     memset(&f, 0, sizeof(f));
-    f.engine.stop_fd = -1;
     f.engine.pool = &f.pool;
+    f.model.engine = &f.engine;
+    pthread_mutex_init(&f.engine.places_lock, NULL);
     pl_ready_ring_init(&f.engine.ring);
     if (pl_buffer_pool_init(&f.pool, 1 << 20) < 0)
         return -1;
-    return pl_deputy_init(&f.deputy, &f.engine, 0, look, &f);
+    return pl_deputy_init(&f.deputy, &f.model, look, &f);
 }
 
 static void start(void)
 {
-    assert_int_equal(pl_deputy_start(&f.deputy), 0);
+    assert_ptr_equal(f.model.sets, &f.deputy.set);
+    assert_int_equal(pl_thread_set_start(&f.deputy.set), 0);
+    pl_thread_set_let_go(&f.deputy.set);
     f.is_running = true;
 }
 
 static void stop(void)
 {
-    pl_deputy_stop(&f.deputy);
-    pl_deputy_join(&f.deputy);
+    pl_thread_set_stop(&f.deputy.set);
+    assert_int_equal(pl_thread_set_join(&f.deputy.set, client_now_ms() + CLIENT_DEADLINE_MS), 0);
     f.is_running = false;
 }
 
@@ -70,10 +73,9 @@ static int teardown(void **state)
     if (f.is_running) /* the case has failed */
         stop();
     pl_deputy_deinit(&f.deputy);
-    for (uint32_t i = 0; i < f.engine.blocks_count; i++)
-        pl_free(f.engine.blocks[i]);
-    pl_free(f.engine.blocks);
+    pl_engine_free_places(&f.engine);
     pl_ready_ring_deinit(&f.engine.ring);
+    pthread_mutex_destroy(&f.engine.places_lock);
     pl_buffer_pool_deinit(&f.pool);
     return 0;
 }
@@ -247,6 +249,27 @@ static void one_that_never_started_is_stopped_too(void **state)
     stop();
 }
 
+static void it_looks_only_behind_the_gate(void **state)
+{
+    (void)state;
+    assert_int_equal(pl_thread_set_start(&f.deputy.set), 0);
+    f.is_running = true;
+    assert_int_equal(pl_thread_set_join(&f.deputy.set, pl_clock_ms()), 1);
+    stop();
+    assert_int_equal(atomic_load(&f.looks), 0);
+}
+
+/* A model with one thread has nobody to stand in for it, and gives up a zeroed one. */
+static void one_that_was_never_made_is_given_up_too(void **state)
+{
+    struct pl_deputy none;
+
+    (void)state;
+    memset(&none, 0, sizeof(none));
+    pl_deputy_deinit(&none);
+    pl_deputy_stir(&none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +286,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_stops_at_any_moment_of_its_way_to_sleep, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_that_never_started_is_stopped_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_looks_only_behind_the_gate, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_was_never_made_is_given_up_too, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

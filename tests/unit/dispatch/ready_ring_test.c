@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
 #include "ready_ring.h"
 
 #include <string.h>
@@ -114,6 +115,122 @@ static void one_that_was_cut_stands_between_two_rounds_of_the_others(void **stat
     assert_null(pl_ready_ring_take(&ring));
 }
 
+static void what_comes_untimed_has_no_wait_to_count(void **state)
+{
+    struct pl_slot_queue batch = { .first = NULL };
+
+    (void)state;
+    slots[0].queued_us = slots[1].queued_us = 7; /* of an earlier ring */
+    pl_ready_ring_append(&ring, &slots[0], PL_READY_UNTIMED);
+    pl_slot_queue_append(&batch, &slots[1]);
+    pl_ready_ring_append_all(&ring, &batch, PL_READY_UNTIMED);
+    /* A look at the clock never counts as none, whatever its low bits are. */
+    pl_ready_ring_append(&ring, &slots[2], (int64_t)1000 << 32);
+    assert_int_equal(slots[0].queued_us, 0);
+    assert_int_equal(slots[1].queued_us, 0);
+    assert_int_not_equal(slots[2].queued_us, 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_ptr_equal(pl_ready_ring_take(&ring), &slots[i]);
+}
+
+static void all_are_taken_behind_what_the_taker_has(void **state)
+{
+    struct pl_slot_queue taken = { .first = NULL };
+
+    (void)state;
+    pl_ready_ring_take_all(&ring, &taken);
+    assert_null(taken.first);
+    pl_slot_queue_append(&taken, &slots[0]);
+    slots[1].is_cut = slots[3].is_cut = true;
+    for (size_t i = 1; i < 5; i++)
+        pl_ready_ring_append(&ring, &slots[i], 1);
+    pl_ready_ring_take_all(&ring, &taken);
+    assert_int_equal(pl_ready_ring_count(&ring), 0);
+    assert_int_equal(pl_ready_ring_waiting(&ring), 0);
+    assert_null(pl_ready_ring_take(&ring));
+    assert_int_equal(taken.count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        static const size_t order[] = { 0, 2, 4, 1, 3 }; /* those that were cut come last */
+        struct pl_slot *slot = pl_slot_queue_take(&taken);
+
+        assert_ptr_equal(slot, &slots[order[i]]);
+        assert_false(slot->queued);
+    }
+    assert_null(taken.first);
+    /* They may stand in a ring again. */
+    for (size_t i = 0; i < 3; i++)
+        pl_ready_ring_append(&ring, &slots[i], 1);
+    expect_order((const size_t[]){ 0, 2, 1 }, 3);
+}
+
+static void a_round_that_was_taken_away_is_over(void **state)
+{
+    struct pl_slot_queue taken = { .first = NULL };
+
+    (void)state;
+    slots[3].is_cut = true;
+    ring.is_round_new = true;
+    for (size_t i = 0; i < 4; i++)
+        pl_ready_ring_append(&ring, &slots[i], 1);
+    assert_ptr_equal(pl_ready_ring_take(&ring), &slots[0]); /* two of the round are left */
+    pl_ready_ring_take_all(&ring, &taken);
+    assert_int_equal(taken.count, 3);
+    pl_ready_ring_append(&ring, &slots[3], 1);
+    assert_ptr_equal(pl_ready_ring_take(&ring), &slots[3]);
+}
+
+/* ---- with threads ---------------------------------------------------------------------------- */
+
+#define ROUNDS 20000
+
+static _Atomic uint32_t swept;
+static _Atomic bool is_over;
+
+static void *sweep(void *argument)
+{
+    while (!atomic_load(&is_over)) {
+        struct pl_slot_queue all = { .first = NULL };
+
+        pl_ready_ring_take_all(&ring, &all);
+        atomic_fetch_add(&swept, all.count);
+        while (all.first != NULL)
+            pl_ready_ring_append(&ring, pl_slot_queue_take(&all), 1);
+    }
+    return argument;
+}
+
+/* A swap sorts a ring anew while others take from it and append to it. */
+static void none_is_lost_or_doubled_while_all_are_taken(void **state)
+{
+    pthread_t sweeper;
+    uint32_t taken = 0;
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+
+    (void)state;
+    atomic_store(&is_over, false);
+    assert_int_equal(pthread_create(&sweeper, NULL, sweep, NULL), 0);
+    for (size_t i = 0; i < SLOTS; i++)
+        pl_ready_ring_append(&ring, &slots[i], 1);
+    while ((taken < ROUNDS || atomic_load(&swept) < ROUNDS) && client_now_ms() < until_ms) {
+        struct pl_slot *slot = pl_ready_ring_take(&ring);
+
+        if (slot == NULL)
+            continue;
+        taken++;
+        slot->is_cut = taken % 3 == 0;
+        pl_ready_ring_append(&ring, slot, 1);
+    }
+    atomic_store(&is_over, true);
+    pthread_join(sweeper, NULL);
+    assert_true(taken >= ROUNDS);
+    assert_int_equal(pl_ready_ring_count(&ring), SLOTS);
+    for (size_t i = 0; i < SLOTS; i++)
+        assert_non_null(pl_ready_ring_take(&ring));
+    for (size_t i = 0; i < SLOTS; i++)
+        assert_false(slots[i].queued); /* each came once */
+    assert_null(pl_ready_ring_take(&ring));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +239,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_stands_in_it_says_so_and_since_when, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_was_cut_stands_between_two_rounds_of_the_others,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(what_comes_untimed_has_no_wait_to_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_are_taken_behind_what_the_taker_has, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_round_that_was_taken_away_is_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(none_is_lost_or_doubled_while_all_are_taken, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

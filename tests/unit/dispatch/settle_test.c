@@ -12,8 +12,10 @@
 #define GENERATION 7u
 
 struct fixture {
+    struct pl_slot_table table; /* only its placement */
     struct pl_engine engine;
     struct pl_shard shard; /* only what a settle takes from it */
+    struct pl_shard *shards[1];
     struct pl_model model;
     struct pl_stats_block block;
     struct pl_thread thread;
@@ -94,11 +96,16 @@ static int setup(void **state)
 {
     (void)state;
     memset(&f, 0, sizeof(f));
+    f.shards[0] = &f.shard;
+    f.engine.face.table = &f.table;
     f.engine.model = &f.model;
-    f.engine.shards = &f.shard;
+    f.engine.shards = f.shards;
+    atomic_store(&f.engine.shards_active, 1);
+    atomic_store(&f.engine.arming, &arming);
     f.model.ops = &model_ops;
     f.model.engine = &f.engine;
     f.thread.engine = &f.engine;
+    f.thread.model = &f.model;
     f.thread.stats = &f.block;
     f.slot.engine = &f.engine;
     f.slot.kind = &kind;

@@ -76,7 +76,8 @@ static void it_opens_with_what_ends_a_wait_watched(void **state)
     assert_int_equal(open_failing_at(NEVER), 0);
     assert_int_equal(step, STEPS);
     assert_ptr_equal(shard.engine, &engine);
-    assert_int_equal(shard.acceptors_count, 0);
+    assert_false(shard.is_asleep);
+    assert_int_equal(pl_ready_ring_count(&shard.ring), 0);
     assert_int_equal(shard.conns_open, 0);
     assert_int_equal(pl_handle_set_wait(&shard.set, events, PL_EVENTS_MAX, 0), 0);
     pl_waker_wake(shard.waker_fd);

@@ -13,8 +13,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define SETS 2
-#define MAX  3
+#define MAX 3
 
 static char text[] = "127.0.0.1:1", *texts[] = { text };
 static struct pl_upstream_settings settings;
@@ -24,7 +23,7 @@ static struct pl_buffer_pool buffers;
 static int setup(void **state)
 {
     /* Never touched: a connection without a slot has no engine. */
-    static const struct pl_upstream_set sets[SETS];
+    static struct pl_engine *const engines[1];
     struct pl_error error;
 
     (void)state;
@@ -40,7 +39,7 @@ static int setup(void **state)
     memset(&upstream, 0, sizeof(upstream));
     if (pl_buffer_pool_init(&buffers, 1 << 20) < 0)
         return -1;
-    return pl_upstream_open(&upstream, &settings, sets, SETS, &buffers, &error);
+    return pl_upstream_open(&upstream, &settings, engines, &buffers, &error);
 }
 
 static int teardown(void **state)
