@@ -62,6 +62,7 @@ void pl_shard_wake(struct pl_shard *shard)
 
 void pl_shard_post(struct pl_shard *shard, struct pl_slot *slot)
 {
+    slot->is_cut = false; /* it has had no share of this thread's */
     pl_ready_ring_append(&shard->ring, slot, PL_READY_UNTIMED);
     pl_shard_wake(shard);
 }

@@ -20,9 +20,9 @@
 #include <strings.h>
 #include <sys/random.h>
 
-int admin_make_token(char token[ADMIN_TOKEN_BYTES + 1])
+int pl_admin_make_token(char token[PL_ADMIN_TOKEN_BYTES + 1])
 {
-    unsigned char bytes[ADMIN_TOKEN_BYTES / 2];
+    unsigned char bytes[PL_ADMIN_TOKEN_BYTES / 2];
 
     /* Up to 256 bytes come whole, once the pool of the kernel has been filled. */
     if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
@@ -32,19 +32,19 @@ int admin_make_token(char token[ADMIN_TOKEN_BYTES + 1])
     return 0;
 }
 
-void admin_add_fields(struct pl_http_exchange *exchange)
+void pl_admin_add_fields(struct pl_http_exchange *exchange)
 {
     /* They are few and short: the room for fields cannot end. */
     (void)!pl_http_add_field(exchange, "Cache-Control", "no-store");
     (void)!pl_http_add_field(exchange, "X-Content-Type-Options", "nosniff");
 }
 
-void admin_reply_error(struct pl_http_exchange *exchange, int status, const char *sentence)
+void pl_admin_reply_error(struct pl_http_exchange *exchange, int status, const char *sentence)
 {
     char text[2 * PL_ERROR_BYTES];
     struct pl_json json = { .text = text, .size = sizeof(text) };
 
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     pl_json_put(&json, "{\"error\":");
     pl_json_put_text(&json, sentence);
     pl_json_put(&json, "}\n");
@@ -127,16 +127,16 @@ static bool is_of_other_site(const struct pl_http_exchange *exchange)
     return origin.length != strlen(own) || strncasecmp(origin.bytes, own, origin.length) != 0;
 }
 
-bool admin_allows_look(struct pl_http_exchange *exchange)
+bool pl_admin_allows_look(struct pl_http_exchange *exchange)
 {
     if (!has_own_host(exchange)) {
-        admin_reply_error(exchange, 403,
-                          "ask for this page by an address or as localhost: by a name, another "
-                          "site could lead here");
+        pl_admin_reply_error(exchange, 403,
+                             "ask for this page by an address or as localhost: by a name, another "
+                             "site could lead here");
         return false;
     }
     if (is_of_other_site(exchange)) {
-        admin_reply_error(exchange, 403, "this request comes from another site's page");
+        pl_admin_reply_error(exchange, 403, "this request comes from another site's page");
         return false;
     }
     return true;
@@ -150,9 +150,9 @@ static bool is_token(const struct pl_admin_http *http, struct pl_view word)
 {
     unsigned char difference = 0;
 
-    if (word.length != ADMIN_TOKEN_BYTES)
+    if (word.length != PL_ADMIN_TOKEN_BYTES)
         return false;
-    for (size_t i = 0; i < ADMIN_TOKEN_BYTES; i++)
+    for (size_t i = 0; i < PL_ADMIN_TOKEN_BYTES; i++)
         difference |= (unsigned char)word.bytes[i] ^ (unsigned char)http->token[i];
     return difference == 0;
 }
@@ -169,29 +169,29 @@ static bool bearer_of(const struct pl_http_exchange *exchange, struct pl_view *r
     return true;
 }
 
-bool admin_allows_change(const struct pl_admin_http *http, struct pl_http_exchange *exchange)
+bool pl_admin_allows_change(const struct pl_admin_http *http, struct pl_http_exchange *exchange)
 {
     char peer[PL_CONN_PEER_BYTES];
     struct pl_view word;
 
-    if (!admin_allows_look(exchange))
+    if (!pl_admin_allows_look(exchange))
         return false;
     (void)pl_http_peer(exchange, peer);
     if (!is_loopback(peer)) {
         PL_LOG_RATED(PL_LOG_WARNING, "admin: refused a swap: %s is not this machine", peer);
-        admin_reply_error(exchange, 403, "a swap is taken from this machine alone");
+        pl_admin_reply_error(exchange, 403, "a swap is taken from this machine alone");
         return false;
     }
     if (!bearer_of(exchange, &word)) {
         (void)!pl_http_add_field(exchange, "WWW-Authenticate", "Bearer realm=\"paceline\"");
-        admin_reply_error(exchange, 401,
-                          "a swap needs the token that the server's log shows at its start");
+        pl_admin_reply_error(exchange, 401,
+                             "a swap needs the token that the server's log shows at its start");
         return false;
     }
     if (!is_token(http, word)) {
         PL_LOG_RATED(PL_LOG_WARNING, "admin: refused a swap from %s: wrong token", peer);
-        admin_reply_error(exchange, 403,
-                          "this is not the token: the server's log shows it at each start");
+        pl_admin_reply_error(exchange, 403,
+                             "this is not the token: the server's log shows it at each start");
         return false;
     }
     return true;

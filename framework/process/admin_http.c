@@ -19,7 +19,7 @@
 static void livez(struct pl_http_exchange *exchange, void *context)
 {
     (void)context;
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     pl_http_reply_text(exchange, 200, "ok\n");
 }
 
@@ -28,7 +28,7 @@ static void readyz(struct pl_http_exchange *exchange, void *context)
     struct pl_admin_http *http = context;
     bool is_serving = atomic_load(&http->watched->is_serving);
 
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     pl_http_reply_text(exchange, is_serving ? 200 : 503,
                        is_serving ? "ready\n" : "not ready: it starts, or it drains\n");
 }
@@ -40,20 +40,20 @@ static void readyz(struct pl_http_exchange *exchange, void *context)
 static size_t fill_page(char *bytes, size_t size, const char *nonce)
 {
     static const char mark[] = "@NONCE@";
-    const char *rest = admin_page_text;
+    const char *rest = pl_admin_page_text;
     size_t used = 0;
 
     for (;;) {
         const char *next = strstr(rest, mark);
         size_t length = next == NULL ? strlen(rest) : (size_t)(next - rest);
 
-        PL_ASSERT(used + length + ADMIN_TOKEN_BYTES < size);
+        PL_ASSERT(used + length + PL_ADMIN_TOKEN_BYTES < size);
         memcpy(bytes + used, rest, length);
         used += length;
         if (next == NULL)
             return used;
-        memcpy(bytes + used, nonce, ADMIN_TOKEN_BYTES);
-        used += ADMIN_TOKEN_BYTES;
+        memcpy(bytes + used, nonce, PL_ADMIN_TOKEN_BYTES);
+        used += PL_ADMIN_TOKEN_BYTES;
         rest = next + sizeof(mark) - 1;
     }
 }
@@ -68,21 +68,21 @@ static void add_policy(struct pl_http_exchange *exchange, const char *nonce)
              "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
              "frame-ancestors 'none'",
              nonce, nonce);
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     (void)!pl_http_add_field(exchange, "Content-Security-Policy", policy);
     (void)!pl_http_add_field(exchange, "Referrer-Policy", "no-referrer");
     (void)!pl_http_add_field(exchange, "Cross-Origin-Opener-Policy", "same-origin");
 }
 
-void admin_page(struct pl_http_exchange *exchange, void *context)
+void pl_admin_page(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_admin_http *http = context;
-    char nonce[ADMIN_TOKEN_BYTES + 1];
+    char nonce[PL_ADMIN_TOKEN_BYTES + 1];
 
-    if (!admin_allows_look(exchange))
+    if (!pl_admin_allows_look(exchange))
         return;
-    if (admin_make_token(nonce) < 0) {
-        admin_reply_error(exchange, 503, "the kernel gives no random number");
+    if (pl_admin_make_token(nonce) < 0) {
+        pl_admin_reply_error(exchange, 503, "the kernel gives no random number");
         return;
     }
     add_policy(exchange, nonce);
@@ -106,12 +106,12 @@ static void add_routes(struct pl_admin_http *http)
 {
     add_route(http, "GET", "/livez", livez);
     add_route(http, "GET", "/readyz", readyz);
-    add_route(http, "GET", "/metrics", admin_metrics);
+    add_route(http, "GET", "/metrics", pl_admin_metrics);
     if (!http->has_page)
         return;
-    add_route(http, "GET", "/", admin_page);
-    add_route(http, "GET", "/events", admin_events);
-    add_route(http, "POST", "/swap", admin_swap);
+    add_route(http, "GET", "/", pl_admin_page);
+    add_route(http, "GET", "/events", pl_admin_events);
+    add_route(http, "POST", "/swap", pl_admin_swap);
 }
 
 int pl_admin_http_new(struct pl_server *watched, struct pl_admin_http **ret_http,
@@ -127,14 +127,13 @@ int pl_admin_http_new(struct pl_server *watched, struct pl_admin_http **ret_http
         err = pl_error_set(error, EX_OSERR, -ENOMEM, "no memory for the admin routes");
         goto free_http;
     }
-    err = admin_make_token(http->token);
+    err = pl_admin_make_token(http->token);
     if (err < 0) {
         pl_error_set(error, EX_OSERR, err, "no token for the admin page: getrandom() failed");
         goto free_upstream_stats;
     }
     http->watched = watched;
     http->has_page = watched->settings.admin.has_page;
-    pthread_mutex_init(&http->watchers_lock, NULL);
     add_routes(http);
     *ret_http = http;
     return 0;
@@ -150,7 +149,6 @@ void pl_admin_http_free(struct pl_admin_http *http)
 {
     if (http == NULL)
         return;
-    pthread_mutex_destroy(&http->watchers_lock);
     pl_free(http->upstream_stats);
     pl_free(http);
 }

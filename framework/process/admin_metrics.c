@@ -215,7 +215,7 @@ static void put_upstreams(struct pl_json *text, struct pl_admin_http *http)
         put_histogram(text, "upstream_latency_seconds", all[i].name, &all[i].latency_us);
 }
 
-void admin_metrics(struct pl_http_exchange *exchange, void *context)
+void pl_admin_metrics(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_admin_http *http = context;
     struct pl_json text = { .text = http->text, .size = sizeof(http->text) };
@@ -229,9 +229,9 @@ void admin_metrics(struct pl_http_exchange *exchange, void *context)
     put_histograms(&text, &http->stats);
     put_upstreams(&text, http);
     if (text.is_full) {
-        admin_reply_error(exchange, 500, "the metrics are longer than the room for them");
+        pl_admin_reply_error(exchange, 500, "the metrics are longer than the room for them");
         return;
     }
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     pl_http_reply(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", text.text, text.used);
 }

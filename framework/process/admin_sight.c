@@ -2,7 +2,8 @@
 /*
  * What an event says. Roles change far faster than anybody can be told, so they are sampled, and an
  * event brings the samples since the last one: a string of letters for each thread, L leader or
- * waiting for events, P processing, F follower or idle, '-' not there yet.
+ * waiting for events, P processing, F follower or idle, '-' not there: not yet, or
+ * no more.
  */
 #include "admin_internal.h"
 
@@ -22,17 +23,17 @@ static const char role_letters[PL_ROLES_COUNT] = {
 /* ---- samples ----------------------------------------------------------------------------------
  */
 
-static bool is_lane_of(const struct admin_lane *lane, const struct pl_thread_view *view)
+static bool is_lane_of(const struct pl_admin_lane *lane, const struct pl_thread_view *view)
 {
     return lane->view.is_old == view->is_old && strcmp(lane->view.name, view->name) == 0 &&
            strcmp(lane->view.engine, view->engine) == 0;
 }
 
 /* `guess`: where it most likely stands; threads come in the same order each time. */
-static struct admin_lane *find_lane(struct admin_sight *sight, const struct pl_thread_view *view,
-                                    size_t guess)
+static struct pl_admin_lane *find_lane(struct pl_admin_sight *sight,
+                                       const struct pl_thread_view *view, size_t guess)
 {
-    struct admin_lane *lane;
+    struct pl_admin_lane *lane;
 
     if (guess < sight->lanes_count && is_lane_of(&sight->lanes[guess], view))
         return &sight->lanes[guess];
@@ -46,16 +47,16 @@ static struct admin_lane *find_lane(struct admin_sight *sight, const struct pl_t
     return lane;
 }
 
-/* It was not there in the samples before this one. */
-static void pad_lane(struct admin_lane *lane, uint32_t samples_count)
+/* It was not there in the samples so far. */
+static void pad_lane(struct pl_admin_lane *lane, uint32_t samples_count)
 {
     while (lane->roles_count < samples_count)
         lane->roles[lane->roles_count++] = '-';
 }
 
-void admin_sight_sample(struct pl_admin_http *http)
+void pl_admin_sight_sample(struct pl_admin_http *http)
 {
-    struct admin_sight *sight = &http->sight;
+    struct pl_admin_sight *sight = &http->sight;
     size_t count;
 
     if (sight->samples_count == sizeof(sight->lanes[0].roles))
@@ -65,7 +66,7 @@ void admin_sight_sample(struct pl_admin_http *http)
     for (uint32_t i = 0; i < sight->lanes_count; i++)
         sight->lanes[i].is_seen = false;
     for (size_t i = 0; i < count; i++) {
-        struct admin_lane *lane = find_lane(sight, &sight->views[i], i);
+        struct pl_admin_lane *lane = find_lane(sight, &sight->views[i], i);
 
         if (lane == NULL || lane->is_seen || (uint32_t)sight->views[i].role >= PL_ROLES_COUNT)
             continue;
@@ -77,9 +78,9 @@ void admin_sight_sample(struct pl_admin_http *http)
     sight->samples_count++;
 }
 
-void admin_sight_begin(struct pl_admin_http *http)
+void pl_admin_sight_begin(struct pl_admin_http *http)
 {
-    struct admin_sight *sight = &http->sight;
+    struct pl_admin_sight *sight = &http->sight;
 
     sight->lanes_count = 0;
     sight->samples_count = 0;
@@ -87,13 +88,13 @@ void admin_sight_begin(struct pl_admin_http *http)
     pl_server_stats(http->watched, &sight->before);
 }
 
-bool admin_sight_is_due(const struct pl_admin_http *http)
+bool pl_admin_sight_is_due(const struct pl_admin_http *http)
 {
     return pl_conn_look_ns() - http->sight.before_ns >= (int64_t)PL_ADMIN_EVENT_MS * 1000000;
 }
 
 /* Threads that have gone lose their lane; the others begin a new string. */
-static void forget_samples(struct admin_sight *sight)
+static void forget_samples(struct pl_admin_sight *sight)
 {
     uint32_t kept = 0;
 
@@ -142,7 +143,7 @@ static size_t put_engines(struct pl_json *json, struct pl_admin_http *http)
     return count;
 }
 
-static uint64_t grown(const struct admin_sight *sight, enum pl_stat stat)
+static uint64_t grown(const struct pl_admin_sight *sight, enum pl_stat stat)
 {
     uint64_t now = sight->now.counters[stat], before = sight->before.counters[stat];
 
@@ -155,7 +156,7 @@ static void put_rate(struct pl_json *json, const char *name, uint64_t count, int
 }
 
 /* Percentiles of what was recorded since the last event. */
-static void put_interval(struct pl_json *json, struct admin_sight *sight, const char *name,
+static void put_interval(struct pl_json *json, struct pl_admin_sight *sight, const char *name,
                          enum pl_stats_histogram_name histogram)
 {
     const struct pl_histogram *now = &sight->now.histograms[histogram],
@@ -171,7 +172,7 @@ static void put_interval(struct pl_json *json, struct admin_sight *sight, const 
 
 static void put_figures(struct pl_json *json, struct pl_admin_http *http)
 {
-    struct admin_sight *sight = &http->sight;
+    struct pl_admin_sight *sight = &http->sight;
     int64_t now_ns = pl_conn_look_ns(), took_ns = now_ns - sight->before_ns;
 
     pl_server_stats(http->watched, &sight->now);
@@ -190,7 +191,7 @@ static void put_figures(struct pl_json *json, struct pl_admin_http *http)
     sight->before_ns = now_ns;
 }
 
-static void put_lane(struct pl_json *json, struct admin_lane *lane,
+static void put_lane(struct pl_json *json, struct pl_admin_lane *lane,
                      const struct pl_engine_view *engines, size_t engines_count)
 {
     size_t engine = 0;
@@ -212,34 +213,31 @@ static void put_lane(struct pl_json *json, struct admin_lane *lane,
 }
 
 /* As many lanes as there is room for. */
-static void put_lanes(struct pl_json *json, struct admin_sight *sight, size_t engines_count)
+static void put_lanes(struct pl_json *json, struct pl_admin_sight *sight, size_t engines_count)
 {
     size_t whole_size = json->size;
-    bool is_first = true;
 
     pl_json_put(json, ",\"lanes\":[");
     json->size -= EVENT_TAIL_BYTES;
     for (uint32_t i = 0; i < sight->lanes_count; i++) {
         size_t used = json->used;
 
-        if (!sight->lanes[i].is_seen) /* it left since the last event */
-            continue;
-        pl_json_put(json, "%s", is_first ? "" : ",");
+        pad_lane(&sight->lanes[i], sight->samples_count); /* of one that has gone */
+        pl_json_put(json, "%s", i == 0 ? "" : ",");
         put_lane(json, &sight->lanes[i], sight->engines, engines_count);
         if (json->is_full) {
             json->is_full = false;
             json->used = used;
             break;
         }
-        is_first = false;
     }
     json->size = whole_size;
     pl_json_put(json, "]}");
 }
 
-void admin_sight_write(struct pl_admin_http *http, struct pl_json *json)
+void pl_admin_sight_write(struct pl_admin_http *http, struct pl_json *json)
 {
-    struct admin_sight *sight = &http->sight;
+    struct pl_admin_sight *sight = &http->sight;
     size_t engines_count;
 
     pl_json_put(json, "{\"sample_ms\":%d", PL_ADMIN_SAMPLE_MS);

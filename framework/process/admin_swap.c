@@ -87,15 +87,15 @@ static void reply_report(struct pl_http_exchange *exchange, const struct pl_swap
     pl_json_put_number(&json, "took_us", (uint64_t)report->took_us);
     pl_json_put(&json, "}\n");
     if (json.is_full) { /* names are bounded, and far shorter even when each byte is escaped */
-        admin_reply_error(exchange, 500, "the swap was made; its report is too long");
+        pl_admin_reply_error(exchange, 500, "the swap was made; its report is too long");
         return;
     }
-    admin_add_fields(exchange);
+    pl_admin_add_fields(exchange);
     pl_http_reply(exchange, 200, "application/json", text, json.used);
 }
 
 /* Thread: the admin thread, for the milliseconds that a swap takes. */
-void admin_swap(struct pl_http_exchange *exchange, void *context)
+void pl_admin_swap(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_admin_http *http = context;
     struct swap_request request = { .changes_count = 0 };
@@ -104,19 +104,19 @@ void admin_swap(struct pl_http_exchange *exchange, void *context)
     const char *mistake;
     int err;
 
-    if (!admin_allows_change(http, exchange))
+    if (!pl_admin_allows_change(http, exchange))
         return;
     mistake = is_form(exchange) ? read_request(exchange, &request)
                                 : "expected Content-Type: application/x-www-form-urlencoded";
     if (mistake != NULL) {
-        admin_reply_error(exchange, is_form(exchange) ? 400 : 415, mistake);
+        pl_admin_reply_error(exchange, is_form(exchange) ? 400 : 415, mistake);
         return;
     }
     pl_blocking_begin();
     err = pl_server_swap(http->watched, request.target, request.changes, &report, &error);
     pl_blocking_end();
     if (err < 0)
-        admin_reply_error(exchange, err == -EINVAL ? 400 : 503, error.message);
+        pl_admin_reply_error(exchange, err == -EINVAL ? 400 : 503, error.message);
     else
         reply_report(exchange, &report);
 }

@@ -4,6 +4,6 @@
 set -eu
 echo "/* Made by framework/process/embed_page.sh from $(basename "$1"). */"
 echo '#include "admin_internal.h"'
-echo 'const char admin_page_text[] ='
+echo 'const char pl_admin_page_text[] ='
 sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/\\n"/' "$1"
 echo ';'

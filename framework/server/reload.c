@@ -22,12 +22,6 @@
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-static void free_generation(struct pl_server *server, struct pl_generation *generation)
-{
-    pl_settings_free(server->schema.rows, &generation->settings, &server->modules);
-    pl_free(generation);
-}
-
 static const struct pl_service_settings *find_settings(const struct pl_settings *settings,
                                                        const char *name)
 {
@@ -44,7 +38,7 @@ static int prepare_settings(struct pl_reload *reload)
     struct pl_server *server = reload->server;
     int err;
 
-    reload->generation = pl_alloc(sizeof(*reload->generation));
+    reload->generation = pl_service_set_new_generation(server);
     if (reload->generation == NULL)
         return pl_error_set(reload->error, EX_OSERR, -ENOMEM, "no memory for the settings");
     err = pl_server_read_again(server, &reload->generation->settings, reload->error);
@@ -79,13 +73,12 @@ static void commit_settings(struct pl_reload *reload)
     server->settings.log = now->log;
     server->settings.services = now->services;
     server->settings.files = now->files;
-    pl_service_set_keep_generation(server, reload->generation);
+    pl_service_set_hold(server, reload->generation);
 }
 
 static void rollback_settings(struct pl_reload *reload)
 {
-    if (reload->generation != NULL)
-        free_generation(reload->server, reload->generation);
+    pl_service_set_put_generation(reload->server, reload->generation);
 }
 
 /* ---- services ------------------------------------------------------------------------------- */
@@ -254,8 +247,8 @@ static const struct pl_reload_step settings_step = { .prepare = prepare_nothing,
                                                      .rollback = rollback_nothing };
 
 static const struct pl_reload_step *const steps[] = { &services_step,     &pl_reload_listeners,
-                                                      &pl_reload_engines, &limits_step,
-                                                      &log_step,          &settings_step };
+                                                      &pl_reload_engines, &log_step,
+                                                      &settings_step,     &limits_step };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
 static void apply(struct pl_reload *reload)

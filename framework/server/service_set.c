@@ -150,10 +150,21 @@ int pl_server_new_service(struct pl_server *server, struct pl_server_seat *seat,
     return 0;
 }
 
-static void put_generation(struct pl_service_set *set, struct pl_generation *generation,
-                           const struct pl_server *server)
+struct pl_generation *pl_service_set_new_generation(struct pl_server *server)
 {
-    struct pl_generation **at = &set->generations;
+    struct pl_generation *generation = pl_alloc(sizeof(*generation));
+
+    if (generation == NULL)
+        return NULL;
+    generation->users = 1;
+    generation->next = server->services.generations;
+    server->services.generations = generation;
+    return generation;
+}
+
+void pl_service_set_put_generation(struct pl_server *server, struct pl_generation *generation)
+{
+    struct pl_generation **at = &server->services.generations;
 
     if (generation == NULL || --generation->users > 0)
         return;
@@ -164,16 +175,10 @@ static void put_generation(struct pl_service_set *set, struct pl_generation *gen
     pl_free(generation);
 }
 
-void pl_service_set_keep_generation(struct pl_server *server, struct pl_generation *generation)
+void pl_service_set_hold(struct pl_server *server, struct pl_generation *generation)
 {
-    struct pl_service_set *set = &server->services;
-    struct pl_generation *before = set->current;
-
-    generation->next = set->generations;
-    set->generations = generation;
-    generation->users++;
-    set->current = generation;
-    put_generation(set, before, server);
+    pl_service_set_put_generation(server, server->services.current);
+    server->services.current = generation;
 }
 
 static void close_service(struct pl_server *server, struct pl_server_service *service)
@@ -185,7 +190,7 @@ static void close_service(struct pl_server *server, struct pl_server_service *se
     *at = service->next;
     service->base.protocol->service_close(service->base.data);
     service->seat->services--;
-    put_generation(&server->services, service->generation, server);
+    pl_service_set_put_generation(server, service->generation);
     pl_free(service);
 }
 
@@ -289,7 +294,7 @@ void pl_service_set_close(struct pl_server *server)
         close_service(server, set->services);
     while (set->seats != NULL)
         pl_server_free_seat(server, set->seats);
-    put_generation(set, set->current, server);
+    pl_service_set_put_generation(server, set->current);
     pl_close_fd(&set->gone_fd);
     set->is_open = false;
 }

@@ -85,8 +85,12 @@ void pl_server_set_engine(struct pl_server *server, struct pl_server_seat *seat,
 /* Who sat there is retired; NULL: nobody follows. */
 void pl_server_take_seat(struct pl_server_seat *seat, struct pl_server_service *service);
 
-/* What holds now is borrowed from that generation, which belongs to the set. */
-void pl_service_set_keep_generation(struct pl_server *server, struct pl_generation *generation);
+/* One more reading, zeroed, with the caller as its user; NULL without memory. */
+PL_MUST_CHECK struct pl_generation *pl_service_set_new_generation(struct pl_server *server);
+/* One user less; the last one's settings are freed. Does nothing with NULL. */
+void pl_service_set_put_generation(struct pl_server *server, struct pl_generation *generation);
+/* What holds now is borrowed from that one; takes over the caller's use of it. */
+void pl_service_set_hold(struct pl_server *server, struct pl_generation *generation);
 /* Without it nobody would close what retires. Errors: -EAGAIN. */
 PL_MUST_CHECK int pl_service_set_start_closer(struct pl_server *server);
 

@@ -131,15 +131,16 @@ def shows_load(browser):
 def refuses(browser):
     browser.write("#token", "0" * 32)
     browser.click("#go")
-    expect("a wrong token is refused, and said so",
-           browser.wait_for("return document.querySelector('.result.is-bad').textContent")
-           .startswith("Refused: this is not the token"), browser.run(RESULT))
+    expect("a wrong token is refused, and said so", browser.wait_for(
+        "return document.querySelector('.is-bad')?.textContent.startsWith("
+        "'Refused: this is not the token')"), browser.run(RESULT))
     expect("the model has not changed", browser.run(MODEL) == "leader_followers")
     browser.write("#token", "")
     browser.click("#go")
-    expect("without a token the page says where it is",
-           browser.wait_for("return document.activeElement.id === 'token'")
-           and "log" in browser.run(RESULT), browser.run(RESULT))
+    expect("without a token the page says where it is", browser.wait_for(
+        "return document.getElementById('result').textContent.startsWith('Type the token')"),
+        browser.run(RESULT))
+    expect("and goes to its field", browser.run("return document.activeElement.id") == "token")
     # What the console shows of the refusal is the browser's own line.
     console = browser.console()
     expect("the console shows the refusal alone", len(console) == 1 and "403" in console[0], console)

@@ -161,6 +161,7 @@ test_address() {
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
     run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh' \
+        'PL_BUILD=$PWD/build-address tests/integration/reload_test.sh' \
         'PL_BUILD=$PWD/build-address PL_STORM_SECONDS=1 tests/integration/storm_test.sh'
 }
 
@@ -273,7 +274,8 @@ check() {
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
-        access_log_test.sh control_test.sh admin_test.sh storm_test.sh quickstart_swap_test.sh
+        access_log_test.sh control_test.sh reload_test.sh admin_test.sh storm_test.sh \
+        quickstart_swap_test.sh
     suite 'models that SPIN checks' test_models
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations
