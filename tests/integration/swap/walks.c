@@ -93,9 +93,11 @@ static void every_model_follows_every_other_and_no_reply_is_lost(void **state)
     load_begin(&walk.load, load_settings());
     do {
         go_round(&walk);
-        if (requests != NULL)
+        if (requests != NULL) {
             printf("%llu of %llu requests\n", (unsigned long long)walk.load.requests,
                    (unsigned long long)walk.requests_min);
+            fflush(stdout);
+        }
     } while (walk.load.requests < walk.requests_min);
     load_end(&walk.load);
     print(&walk, p99_us);
