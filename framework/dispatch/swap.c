@@ -64,22 +64,27 @@ static void install_locked(struct pl_engine *engine, struct pl_model *successor)
         atomic_store(&old->is_retired, true);
 }
 
-/* True: slots of this engine belong elsewhere now. */
+/* A slot that has waited through so many swaps is shown the placement all the same, before that
+ * number comes round and says to it that nothing has changed. */
+#define WALK_EVERY 0x4000
+
+/* True: slots of this engine belong elsewhere now, or have not looked for long. */
 static bool install(struct pl_engine *engine, struct pl_model *successor,
                     const struct pl_engine_settings *settings)
 {
     uint32_t active = pl_engine_shards_wanted(settings);
     bool is_dealt = active != atomic_load(&engine->shards_active);
     bool must_move = is_dealt || settings->arming != atomic_load(&engine->arming);
+    uint16_t next = (uint16_t)(atomic_load(&engine->face.table->placement) + 1);
 
     pthread_mutex_lock(&engine->model_lock);
     if (is_dealt)
-        atomic_store(&engine->dealt, (uint16_t)(atomic_load(&engine->face.table->placement) + 1));
+        atomic_store(&engine->dealt, next);
     pl_engine_take_settings(engine, settings);
     atomic_store(&engine->refuge, NULL);
     install_locked(engine, successor);
     pthread_mutex_unlock(&engine->model_lock);
-    return must_move;
+    return must_move || next % WALK_EVERY == 0;
 }
 
 static void retire(struct pl_engine *engine, struct pl_model *old)

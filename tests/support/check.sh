@@ -3,7 +3,7 @@
 #
 #     build-check     gcc, -Werror, dear assertions: every suite
 #     build-address   clang, address and undefined-behaviour sanitizers: units, protocols, servers
-#     build-thread    clang, thread sanitizer: the contract suite
+#     build-thread    clang, thread sanitizer: the contract suite, and swaps under load
 #
 # Each build runs every case it is there for, each model and arming meets the contract suite once.
 
@@ -161,7 +161,8 @@ test_address() {
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     [ "$all" = yes ] || local -x PL_TEST_SHORT=yes
     run_tests_in_two "${programs[@]}" 'PL_BUILD=$PWD/build-address tests/integration/control_test.sh' \
-        'PL_BUILD=$PWD/build-address tests/integration/reload_test.sh'
+        'PL_BUILD=$PWD/build-address tests/integration/reload_test.sh' \
+        'PL_BUILD=$PWD/build-address PL_STORM_SECONDS=1 tests/integration/storm_test.sh'
 }
 
 test_address_contract() {
@@ -173,6 +174,8 @@ test_address_contract() {
 test_thread_short() {
     local lines
     mapfile -t lines < <(contract_combinations build-thread "${short_combinations[@]}")
+    lines+=('PL_TEST_SHORT=yes build-thread/tests/integration/swap_test'
+        build-thread/tests/integration/swap_fault_test)
     PL_TEST_SCALE=10 run_tests_in_two "${lines[@]}"
 }
 
@@ -271,7 +274,8 @@ check() {
     suite 'commands, documents, an application outside the tree' \
         test_commands documents_test.sh conform_test.sh outside_test.sh counter_test.sh \
         docs_names_test.sh configuration_test.sh timeline_test.sh install_test.sh \
-        access_log_test.sh control_test.sh reload_test.sh admin_test.sh
+        access_log_test.sh control_test.sh reload_test.sh admin_test.sh storm_test.sh \
+        quickstart_swap_test.sh
     suite 'models that SPIN checks' test_models
     suite 'conformance, three models' test_conform_short
     suite 'conformance, mutations' test_mutations

@@ -409,6 +409,55 @@ static void two_threads_swap_at_once(void **state)
     served_stop();
 }
 
+static void a_handler_swaps_the_model_it_runs_in(void **state)
+{
+    int fd, other;
+
+    (void)state;
+    served_start(NULL);
+    fd = client_connect(rig.port);
+    other = client_connect(rig.port);
+    for (uint32_t i = 0; i < 3 * swap_variants_count; i++) {
+        send_get(fd, i % 2 == 0 ? "/swap" : "/swap-may-block", i);
+        send_get(other, "/get", i);
+        expect_number(fd, i);
+        expect_number(other, i);
+    }
+    client_close(fd);
+    client_close(other);
+    served_stop();
+}
+
+/* Threads of three models are in a handler when the server stops: it waits for all of them. */
+static void a_stop_waits_for_threads_of_every_model_before(void **state)
+{
+    static const char *const names[] = { "leader_followers adaptive edge", "per_core 2 edge",
+                                         "half_sync_half_async edge" };
+    pthread_t stopper;
+    int fds[3];
+
+    (void)state;
+    served_start(NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        swap_to("default", swap_variant_of(names[i]), NULL);
+        fds[i] = client_connect(rig.port);
+        send_get(fds[i], i == 2 ? "/hold-may-block" : "/hold", i);
+        client_await(&served_holding, i + 1);
+    }
+    swap_to("default", swap_variant_of("reactor 0 oneshot"), NULL);
+    atomic_store(&stops_ended, 0);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_main, NULL), 0);
+    client_pause_ms(50);
+    assert_int_equal(atomic_load(&stops_ended), 0);
+    atomic_fetch_add(&served_releases, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        expect_number(fds[i], i);
+        client_close(fds[i]);
+    }
+    pthread_join(stopper, NULL);
+    served_stop();
+}
+
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_swap_frees_whoever_waits_behind_threads_in_handlers),
     cmocka_unit_test(a_swap_frees_what_stands_in_the_ring_behind_a_handler),
@@ -417,5 +466,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(without_descriptors_the_old_model_serves_on),
     cmocka_unit_test(a_swap_during_a_drain_is_refused),
     cmocka_unit_test(two_threads_swap_at_once),
+    cmocka_unit_test(a_handler_swaps_the_model_it_runs_in),
+    cmocka_unit_test(a_stop_waits_for_threads_of_every_model_before),
 };
 const struct case_group swap_edges = CASE_GROUP(cases);

@@ -93,6 +93,21 @@ static void hold(struct pl_http_exchange *exchange, void *context)
     reply_number(exchange);
 }
 
+/* As the admin service does it, from a thread that the swap is to end. */
+static void swap(struct pl_http_exchange *exchange, void *context)
+{
+    const struct swap_variant *variant =
+        &swap_variants[number_of(exchange) * 5 % swap_variants_count];
+    struct pl_swap_report report;
+    struct pl_error error;
+
+    (void)context;
+    if (pl_server_swap(rig.server, "default", variant->changes, &report, &error) < 0)
+        pl_http_reply_text(exchange, 500, error.message);
+    else
+        reply_number(exchange);
+}
+
 static void post(struct pl_http_exchange *exchange, void *context)
 {
     struct pl_view body = pl_http_body(exchange);
@@ -198,6 +213,8 @@ const struct pl_http_route served_routes[] = {
     { .method = "GET", .path = "/block", .handler = block, .may_block = true },
     { .method = "GET", .path = "/hold", .handler = hold },
     { .method = "GET", .path = "/hold-may-block", .handler = hold, .may_block = true },
+    { .method = "GET", .path = "/swap", .handler = swap },
+    { .method = "GET", .path = "/swap-may-block", .handler = swap, .may_block = true },
     { .method = "POST", .path = "/post", .handler = post },
     { .method = "POST", .path = "/upload", .handler = receive, .streams_body = true },
     { .method = "GET", .path = "/stream", .handler = stream },

@@ -86,16 +86,18 @@ static void every_model_follows_every_other_and_no_reply_is_lost(void **state)
     walk = (struct walk){ .requests_min = requests == NULL ? 0 : strtoull(requests, NULL, 10),
                           .pause_ms = requests != NULL  ? 200
                                       : swap_is_short() ? 5
-                                                        : 50 };
+                                                        : 20 };
     served_start_relaying(sets);
     swap_to("default", &swap_variants[0], NULL);
-    p99_us = p99_without_swaps(&walk, requests == NULL ? 500 : 5000);
+    p99_us = p99_without_swaps(&walk, requests == NULL ? 500 : 2000);
     load_begin(&walk.load, load_settings());
     do {
         go_round(&walk);
-        if (requests != NULL)
+        if (requests != NULL) {
             printf("%llu of %llu requests\n", (unsigned long long)walk.load.requests,
                    (unsigned long long)walk.requests_min);
+            fflush(stdout);
+        }
     } while (walk.load.requests < walk.requests_min);
     load_end(&walk.load);
     print(&walk, p99_us);

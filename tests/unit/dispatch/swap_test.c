@@ -164,6 +164,33 @@ static void what_is_under_way_ends_as_if_nothing_had_been(void **state)
 }
 
 /* Only where set or arming change does anything move. */
+/* A connection that waits through 65536 swaps, of which only the last sends it elsewhere. */
+static void the_placement_comes_round_and_nobody_is_left(void **state)
+{
+    static const struct way loops = { "per_core", "oneshot", PL_PROMOTION_ADAPTIVE, 3 };
+    static const struct way one_set = { "leader_followers", "oneshot", PL_PROMOTION_ADAPTIVE, 2 };
+    _Atomic uint16_t *placement;
+    uint16_t at_first;
+
+    (void)state;
+    start(&loops);
+    placement = &rig.engine.face.table->placement;
+    connect_all();
+    at_first = atomic_load(placement);
+    atomic_store(placement, at_first | 0x3fff); /* as if there had been so many */
+    swap(&loops);
+    atomic_store(placement, (uint16_t)(at_first - 1));
+    swap(&one_set);
+    assert_int_equal(atomic_load(placement), at_first);
+    for (int i = 0; i < CONNS; i++) {
+        client_say(fds[i], "echo still\n");
+        client_expect(fds[i], "still\n");
+    }
+    await_no_retired();
+    close_all();
+    rig_stop(&rig);
+}
+
 static void the_figures_say_what_moved(void **state)
 {
     (void)state;
@@ -254,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idle_connections_answer_after_every_swap),
         cmocka_unit_test(what_is_under_way_ends_as_if_nothing_had_been),
+        cmocka_unit_test(the_placement_comes_round_and_nobody_is_left),
         cmocka_unit_test(the_figures_say_what_moved),
         cmocka_unit_test(a_swap_that_cannot_start_leaves_the_old_model_serving),
         cmocka_unit_test(many_swaps_leave_no_more_than_a_few),
