@@ -568,6 +568,51 @@ static void a_limit_that_would_only_look_is_refused(void **state)
     assert_non_null(strstr(error.message, "limits.stall: 9000us; expected at least 10ms, or 0"));
 }
 
+static void write_config(const char *path, const char *stall)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fprintf(file,
+            "limits: { stall: %s, stall_stack: never }\nlog: { level: error }\n"
+            "services: [ { name: web, protocol: http, listen: [ \"127.0.0.1:0\" ] } ]\n",
+            stall);
+    fclose(file);
+}
+
+static void a_reload_turns_it_on(void **state)
+{
+    static struct pl_reload_report report;
+    char path[] = "/tmp/paceline-stalls-XXXXXX";
+    struct pl_error error = { .message = "" };
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    sem_init(&gate, 0, 0);
+    atomic_store(&entered, 0);
+    write_config(path, "0");
+    if (pl_server_open(&app, path, NULL, &rig.server, &error) < 0 ||
+        pl_server_start(rig.server, &error) < 0)
+        fail_msg("%s", error.message);
+    rig.port = server_rig_port(&rig, 0);
+    fd = ask("/declared");
+    await_entered(1);
+    assert_int_equal(stalls_now(), 0);
+    write_config(path, "50ms");
+    if (pl_server_reload(rig.server, &report, &error) < 0)
+        fail_msg("%s", error.message);
+    unlink(path);
+    assert_int_equal(report.changed, 1);
+    await_stalls(1); /* also of a call that had begun before */
+    sem_post(&gate);
+    expect_answer(fd, "gone");
+    assert_int_equal(pl_server_stop(rig.server, CLIENT_DEADLINE_MS), 0);
+    pl_server_close(rig.server);
+    sem_destroy(&gate);
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, end)
@@ -586,6 +631,7 @@ int main(int argc, char **argv)
         CASE(the_model_is_swapped_meanwhile),
         CASE(it_is_named_while_the_server_stops),
         CASE(it_sleeps_while_nothing_happens_and_wakes_when_something_does),
+        CASE(a_reload_turns_it_on),
         CASE(a_limit_that_would_only_look_is_refused),
     };
 
