@@ -72,16 +72,32 @@ static void a_round_is_all_that_wait_and_one_that_was_cut(void **state)
     uint32_t left = 0;
 
     (void)state;
-    for (size_t i = 0; i < 3; i++)
-        slots[i].is_cut = true;
-    for (size_t i = 0; i < 5; i++)
-        pl_shard_post(shard, &slots[i]);
+    for (size_t i = 0; i < 5; i++) {
+        slots[i].is_cut = i < 3;
+        pl_ready_ring_append(&shard->ring, &slots[i], PL_READY_UNTIMED);
+    }
     assert_null(pl_engine_wait(&rig.thread, false, &left));
     assert_int_equal(left, 3);
     for (size_t i = 0; i < 5; i++)
         assert_non_null(pl_ready_ring_take(&shard->ring));
     assert_null(pl_engine_wait(&rig.thread, true, &left));
     assert_int_equal(left, 0);
+}
+
+/* It has had its share of somebody else. */
+static void what_others_post_is_cut_no_more(void **state)
+{
+    uint32_t left = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        slots[i].is_cut = true;
+        pl_shard_post(shard, &slots[i]);
+    }
+    assert_null(pl_engine_wait(&rig.thread, false, &left));
+    assert_int_equal(left, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_ptr_equal(pl_ready_ring_take(&shard->ring), &slots[i]);
 }
 
 static void a_thread_that_is_awake_is_not_woken(void **state)
@@ -236,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(what_was_posted_is_taken_in_its_order),
         CASE(a_round_is_all_that_wait_and_one_that_was_cut),
+        CASE(what_others_post_is_cut_no_more),
         CASE(a_thread_that_is_awake_is_not_woken),
         CASE(a_burst_costs_one_wake),
         CASE(a_wake_without_a_slot_ends_one_sleep),
