@@ -497,6 +497,14 @@ static void free_folders(struct pl_settings_files *files)
         pl_free(files->files[i].folder);
 }
 
+static void forget_names(struct pl_setting_list *names)
+{
+    for (uint32_t i = 0; i < names->count; i++)
+        pl_free(((char **)names->items)[i]);
+    pl_free(names->items);
+    *names = (struct pl_setting_list){ .items = NULL };
+}
+
 int pl_settings_files_open(struct pl_settings_files *files, const char *path,
                            struct pl_setting_list *names, struct pl_error *error)
 {
@@ -508,6 +516,7 @@ int pl_settings_files_open(struct pl_settings_files *files, const char *path,
 
     memset(files, 0, sizeof(*files));
     files->names = names;
+    forget_names(names); /* of a reading that failed */
     names->items = pl_alloc((PL_INCLUDE_FILES_MAX + 1) * sizeof(char *));
     if (names->items == NULL)
         return refuse_memory(&include);

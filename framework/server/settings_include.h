@@ -26,7 +26,7 @@ struct pl_settings_files {
     struct pl_setting_list *names; /* borrowed: char * per file, owned by the settings */
 };
 
-/* Reads the file and what it includes. `names` is empty and gets their names, which belong to the
+/* Reads the file and what it includes. `names` gets their names, which belong to the
  * settings: places in the files borrow them. Errors: -ENOENT and the like (66), -EINVAL (78) with
  * file:line:column; nothing is to be closed then. Thread: any. */
 PL_MUST_CHECK int pl_settings_files_open(struct pl_settings_files *files, const char *path,
