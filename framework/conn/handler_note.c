@@ -51,14 +51,15 @@ static void note_average(struct pl_handler_note *note, int64_t each_ns)
 
 void pl_handler_note_measured(struct pl_handler_note *note, struct pl_thread *thread)
 {
-    int64_t took_ns = thread->now_ns - thread->handler_began_ns;
+    int64_t began_ns = atomic_load_explicit(&thread->handler_began_ns, memory_order_relaxed);
+    uint32_t run = atomic_load_explicit(&thread->handlers_run, memory_order_relaxed);
+    int64_t took_ns = thread->now_ns - began_ns;
 
-    if (thread->handlers_run == 0)
+    if (run == 0)
         return;
     name_slow_handler(note, thread, took_ns);
     /* A section that blocks says so: what it took this time means little. */
-    note_average(note,
-                 thread->has_declared_blocking ? AVERAGE_NS_MAX : took_ns / thread->handlers_run);
+    note_average(note, thread->has_declared_blocking ? AVERAGE_NS_MAX : took_ns / run);
     thread->has_declared_blocking = false;
 }
 
@@ -80,12 +81,12 @@ bool pl_conn_begin_handler(struct pl_conn *conn, struct pl_handler_note *note, b
             pl_thread_tick(thread);
             pl_handler_note_measured(last, thread);
         }
-        atomic_store_explicit(&thread->handler_note, may_block ? NULL : note, memory_order_relaxed);
-        thread->handler_began_ns = last == NULL ? thread->turn_began_ns : thread->now_ns;
-        thread->handlers_run = 0;
+        pl_thread_note_handler(thread, may_block ? NULL : note,
+                               last == NULL ? thread->turn_began_ns : thread->now_ns,
+                               thread->is_inline ? PL_HANDLER_IN_PASSING : PL_HANDLER_IN_TURN);
         if (!is_quick && !may_block)
             pl_engine_face_of(thread->engine)->ops->away(thread->engine, thread);
     }
-    thread->handlers_run++;
+    pl_thread_count_handler(thread);
     return true;
 }

@@ -140,7 +140,8 @@ void pl_thread_run_job(struct pl_thread *thread)
     thread->job = NULL;
     PL_COUNT(thread->stats, blocking);
     pl_thread_set_role(thread, PL_ROLE_PROCESSING);
-    atomic_store_explicit(&thread->handler_note, job->note, memory_order_relaxed);
+    pl_thread_note_handler(thread, job->note, thread->now_ns, PL_HANDLER_AS_JOB);
+    pl_thread_count_handler(thread);
     job->output = (struct pl_output){ .cache = &thread->cache };
     pl_engine_face_of(thread->engine)->ops->away(thread->engine, thread);
     job->run(job);

@@ -6,6 +6,7 @@
 #ifndef PL_CONN_THREAD_H
 #define PL_CONN_THREAD_H
 
+#include "bell.h"
 #include "buffer_pool.h"
 #include "clock.h"
 #include "file_send.h"
@@ -22,6 +23,23 @@ struct pl_job;
 struct pl_model;
 struct pl_thread_place;
 struct pl_thread_set;
+
+/* Who waits while a handler runs. */
+enum pl_handler_way {
+    PL_HANDLER_IN_TURN,    /* its own connection */
+    PL_HANDLER_IN_PASSING, /* events too: the thread that waits for them runs it */
+    PL_HANDLER_AS_JOB,     /* nobody: it said that it may block */
+};
+
+/* The watchdog's: the call of a handler that it saw at its last look; guarded by the engine's
+ * places_lock. */
+struct pl_handler_sight {
+    const struct pl_handler_note *note; /* never looked into: it may have gone */
+    int64_t began_ns;
+    uint32_t run;
+    int64_t first_seen_ns;
+    bool is_counted;
+};
 
 struct pl_thread {
     char name[16];                 /* as the kernel shows it */
@@ -42,13 +60,11 @@ struct pl_thread {
     /* Its own thread only: the turn. */
     int64_t now_ns; /* its last look at the clock */
     int64_t turn_began_ns;
-    int64_t turn_end_ns;      /* INT64_MAX: no budget */
-    size_t turn_input_left;   /* bytes */
-    size_t turn_output_left;  /* bytes */
-    uint32_t clock_countdown; /* requests until the next look at the clock */
-    uint32_t stages;          /* enum pl_stages: what this thread may run in this turn */
-    uint32_t handlers_run;    /* since handler_began_ns, all of handler_note */
-    int64_t handler_began_ns;
+    int64_t turn_end_ns;        /* INT64_MAX: no budget */
+    size_t turn_input_left;     /* bytes */
+    size_t turn_output_left;    /* bytes */
+    uint32_t clock_countdown;   /* requests until the next look at the clock */
+    uint32_t stages;            /* enum pl_stages: what this thread may run in this turn */
     bool is_clock_fresh;        /* now_ns was read at the very end of the turn */
     bool is_inline;             /* a thread that waits for events runs a handler in passing */
     struct pl_job *job;         /* owned: to be run after the settle, or NULL; see job.c */
@@ -56,9 +72,16 @@ struct pl_thread {
     char date[40];              /* see pl_conn_date() */
     bool has_declared_blocking; /* the handler of handler_note said that it blocks */
 
-    /* Written by its own thread, read by whoever names a stuck one: the last handler of the
-     * turn, borrowed, or NULL. */
+    /* Written by its own thread, read by whoever names a stuck one: the last handler of the turn or
+     * the job, borrowed, NULL between turns; when it began, how many of it since, and how it runs.
+     * One call of a handler differs from every other in the first three. */
     _Atomic(struct pl_handler_note *) handler_note;
+    _Atomic int64_t handler_began_ns;
+    _Atomic uint32_t handlers_run;
+    _Atomic uint32_t handler_way; /* enum pl_handler_way */
+    struct pl_handler_sight sight;
+    _Atomic int32_t kernel_id; /* gettid(2); 0 before it runs */
+    struct pl_bell *bell;      /* borrowed from the server: wakes its watchdog; NULL: none */
 
     /* The thread set: a follower sleeps on its own semaphore; idle_next is guarded by the set's
      * lock. */
@@ -75,6 +98,25 @@ struct pl_thread {
 static inline void pl_thread_tick(struct pl_thread *thread)
 {
     thread->now_ns = pl_clock_ns();
+}
+
+/* Handlers of `note` run from here on, at first none of them. Thread: its own. */
+static inline void pl_thread_note_handler(struct pl_thread *thread, struct pl_handler_note *note,
+                                          int64_t began_ns, enum pl_handler_way way)
+{
+    atomic_store_explicit(&thread->handler_began_ns, began_ns, memory_order_relaxed);
+    atomic_store_explicit(&thread->handlers_run, 0, memory_order_relaxed);
+    atomic_store_explicit(&thread->handler_way, (uint32_t)way, memory_order_relaxed);
+    /* Acquired by the watchdog, with what the thread is. */
+    atomic_store_explicit(&thread->handler_note, note, memory_order_release);
+}
+
+/* One more of them. Thread: its own. */
+static inline void pl_thread_count_handler(struct pl_thread *thread)
+{
+    uint32_t run = atomic_load_explicit(&thread->handlers_run, memory_order_relaxed);
+
+    atomic_store_explicit(&thread->handlers_run, run + 1, memory_order_relaxed);
 }
 
 /* Makes pl_blocking_begin() of this thread count here. Thread: its own, once. */

@@ -3,6 +3,7 @@
 
 #include "assert.h"
 #include "clock.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +32,34 @@ static enum pl_next wait_for_due(struct pl_watch *watch)
                                                                                       : PL_WAIT;
 }
 
+/* For who names a thread that stays in a callback. Not the watch's own: whoever looks may still
+ * read the name when the slot has another guest. Nothing of interest is ever written to them. */
+static struct pl_handler_note timer_note = { .name = "(a timer's callback)" };
+static struct pl_handler_note fd_note = { .name = "(a descriptor's callback)" };
+static struct pl_handler_note signal_note = { .name = "(a signal's callback)" };
+
+static void begin_callback(struct pl_watch *watch, struct pl_handler_note *note)
+{
+    struct pl_thread *thread = watch->slot.thread;
+
+    pl_thread_note_handler(thread, note, thread->turn_began_ns, PL_HANDLER_IN_TURN);
+    pl_thread_count_handler(thread);
+}
+
+/* Nothing is learnt from its time: no model asks before it calls one. */
+static void end_callback(struct pl_watch *watch)
+{
+    atomic_store_explicit(&watch->slot.thread->handler_note, NULL, memory_order_relaxed);
+}
+
 static enum pl_next call_timer(struct pl_watch *watch)
 {
     const struct pl_watch_settings *settings = &watch->settings;
     int64_t now_ms;
 
+    begin_callback(watch, &timer_note);
     settings->on_timer(settings->context);
+    end_callback(watch);
     if (settings->period_ms == 0)
         return PL_CLOSE;
     /* Periods are counted from the first, so they do not drift; missed ones are skipped. */
@@ -60,10 +83,12 @@ static enum pl_next call(struct pl_watch *watch)
     }
     if (settings->on_timer != NULL)
         return call_timer(watch);
+    begin_callback(watch, settings->on_fd != NULL ? &fd_note : &signal_note);
     if (settings->on_fd != NULL)
         settings->on_fd(settings->number, happened, settings->context);
     else
         settings->on_signal(settings->number, settings->context);
+    end_callback(watch);
     return PL_WAIT;
 }
 

@@ -81,6 +81,7 @@ struct pl_engine {
     struct pl_engine_settings settings; /* as of the last start or swap; control alone */
     struct pl_buffer_pool *pool;        /* borrowed from the server */
     struct pl_conn_quota *quota;        /* borrowed from the server */
+    struct pl_bell *bell;               /* borrowed from the server; NULL: nobody watches */
     pthread_mutex_t model_lock;         /* guards model against threads that are not its own */
     struct pl_model *model;             /* owned; NULL before start and after stop */
     struct pl_model

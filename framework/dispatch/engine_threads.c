@@ -56,6 +56,7 @@ int pl_engine_enter_thread(struct pl_engine *engine, struct pl_thread *thread)
     if (place == NULL)
         return -ENOMEM;
     thread->engine = engine;
+    thread->bell = engine->bell;
     thread->place = place;
     thread->stats = &place->stats;
     thread->timeline = thread->model == NULL ? NULL : place->timeline;

@@ -5,6 +5,7 @@
 #include "assert.h"
 #include "engine.h"
 #include "log_rings.h"
+#include "stack.h"
 
 #include <paceline/log.h>
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void init_locks(struct pl_thread_set *set)
 {
@@ -103,6 +105,7 @@ static void *start_thread(void *argument)
     struct pl_thread_set *set = thread->set;
 
     (void)pthread_setname_np(pthread_self(), thread->name);
+    atomic_store(&thread->kernel_id, gettid());
     /* Without a ring the thread writes its lines directly; nothing is lost but speed. */
     if (pl_log_thread_begin() < 0)
         PL_LOG(PL_LOG_WARNING, "%s: no memory for a log ring", thread->name);
@@ -139,6 +142,9 @@ static int start_one(struct pl_thread_set *set, struct pl_thread *thread)
     sigdelset(&all, SIGBUS);
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
+    /* So does the question where it stands. */
+    if (pl_stack_signal() != 0)
+        sigdelset(&all, pl_stack_signal());
     pthread_sigmask(SIG_BLOCK, &all, &before);
     err = pthread_create(&thread->id, NULL, start_thread, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -19,8 +19,9 @@ static void begin(struct pl_thread *thread, struct pl_slot *slot)
     thread->clock_countdown = PL_TURN_CLOCK_EVERY;
     thread->has_declared_blocking = false;
     thread->is_clock_fresh = false;
-    thread->handlers_run = 0;
-    atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
+    atomic_store_explicit(&thread->handlers_run, 0, memory_order_relaxed);
+    if (thread->bell != NULL)
+        pl_bell_stir(thread->bell);
     pl_thread_set_role(thread, PL_ROLE_PROCESSING);
     PL_COUNT(thread->stats, turns);
     slot->thread = thread;
@@ -43,8 +44,11 @@ static void end(struct pl_thread *thread)
         pl_thread_tick(thread);
     took_ns = thread->now_ns - thread->turn_began_ns;
     pl_stats_record(thread->stats, PL_HISTOGRAM_turn_us, (uint64_t)took_ns / 1000);
-    if (note != NULL)
-        pl_handler_note_measured(note, thread);
+    if (note == NULL)
+        return;
+    pl_handler_note_measured(note, thread);
+    /* Between turns it points to none: those of a configuration that was replaced may go. */
+    atomic_store_explicit(&thread->handler_note, NULL, memory_order_relaxed);
 }
 
 enum pl_next pl_turn_run(struct pl_thread *thread, struct pl_slot *slot, uint32_t stages)

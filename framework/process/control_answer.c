@@ -183,6 +183,7 @@ static void put_thread(struct pl_json *json, const struct pl_thread_view *view, 
     pl_json_put_number(json, "role_us", (uint64_t)view->role_us);
     put_bool(json, "old", view->is_old);
     pl_json_put_named_text(json, "handler", view->handler);
+    pl_json_put_number(json, "handler_us", (uint64_t)view->handler_us);
     pl_json_put(json, "}");
 }
 

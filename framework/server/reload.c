@@ -216,11 +216,14 @@ static void rollback_nothing(struct pl_reload *reload)
 /* After the settings; what the descriptors allow is looked at again. */
 static void commit_limits(struct pl_reload *reload)
 {
+    const struct pl_limits_settings *limits = &reload->generation->settings.limits;
     struct pl_server *server = reload->server;
 
     pl_server_set_limits(server);
     pl_conn_quota_look_again(&server->engines[0]);
     pl_buffer_pool_set_max(&server->pool, (size_t)server->settings.limits.buffers);
+    pl_watchdog_configure(&server->watchdog, limits->stall_us,
+                          (enum pl_stall_stack)limits->stall_stack);
 }
 
 static void commit_log(struct pl_reload *reload)

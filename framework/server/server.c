@@ -16,6 +16,7 @@
 #include "log_rings.h"
 #include "log_writer.h"
 #include "settings_yaml.h"
+#include "stack.h"
 
 #include <paceline/limits.h>
 #include <paceline/log.h>
@@ -143,6 +144,7 @@ struct pl_server *pl_server_new(const struct pl_app *app)
         return NULL;
     memcpy(&server->app, app, app->bytes < sizeof(*app) ? app->bytes : sizeof(*app));
     pthread_mutex_init(&server->control_lock, NULL);
+    pl_watchdog_init(&server->watchdog, server);
     pl_server_collect_modules(server, &server->app);
     return server;
 }
@@ -218,6 +220,19 @@ static void log_start(struct pl_server *server)
     PL_LOG(PL_LOG_INFO, "ready");
 }
 
+static int start_watchdog(struct pl_server *server, struct pl_error *error)
+{
+    const struct pl_limits_settings *limits = &server->settings.limits;
+    int err;
+
+    if (server->is_inner) /* it serves nobody's handlers but the library's own */
+        return 0;
+    pl_watchdog_configure(&server->watchdog, limits->stall_us,
+                          (enum pl_stall_stack)limits->stall_stack);
+    err = pl_watchdog_start(&server->watchdog);
+    return err < 0 ? pl_error_set(error, EX_OSERR, err, "the watchdog cannot be started") : 0;
+}
+
 int pl_server_start(struct pl_server *server, struct pl_error *error)
 {
     int err = pl_log_writer_start();
@@ -227,12 +242,17 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
     /* The control thread must answer signals also when stderr is stuck. Without memory for a ring
      * it writes directly. */
     (void)!pl_log_thread_begin();
+    /* Before the threads: they let its signal through. */
+    pl_stack_prepare();
     for (size_t i = 0; i < server->engines_count; i++) {
         err = pl_engine_start(&server->engines[i], error);
         if (err < 0)
             goto stop_engines;
     }
     server->is_started = true;
+    err = start_watchdog(server, error);
+    if (err < 0)
+        goto stop_engines;
     err = pl_server_start_upstreams(server, error);
     if (err < 0)
         goto stop_engines;
@@ -260,6 +280,7 @@ stop_app:
     if (server->app.stop != NULL)
         server->app.stop(server, server->app.context);
 stop_engines:
+    pl_watchdog_stop(&server->watchdog);
     pl_log_thread_end();
     for (size_t i = 0; i < server->engines_count; i++)
         (void)pl_engine_stop(&server->engines[i], INT64_MAX);
@@ -320,6 +341,7 @@ uint32_t pl_server_stop(struct pl_server *server, int64_t drain_ms)
         left +=
             pl_engine_stop(&server->engines[i],
                            (atomic_load(&server->is_hurried) ? pl_clock_ms() : deadline_ms) + 1000);
+    pl_watchdog_stop(&server->watchdog);
     if (left == 0) {
         server->is_started = false;
         pl_server_end_exchanges(server);
@@ -363,6 +385,7 @@ void pl_server_close(struct pl_server *server)
                      &server->modules);
     pl_free(server->first_settings);
     free_sources(server);
+    pl_watchdog_deinit(&server->watchdog);
     pthread_mutex_destroy(&server->control_lock);
     pl_free(server);
 }

@@ -10,8 +10,8 @@
 #include "settings.h"
 #include "signals.h"
 #include "upstream.h"
+#include "watchdog.h"
 
-#include <paceline/control.h>
 #include <paceline/control.h>
 #include <paceline/events.h>
 #include <paceline/server.h>
@@ -65,6 +65,7 @@ struct pl_server {
     size_t listeners_count;
     bool listeners_removed;
 
+    struct pl_watchdog watchdog;
     /* Written in setup: it serves those who look after another server of the process, which has
      * reserved the descriptors and says at its start what there is to say. */
     bool is_inner;
@@ -133,6 +134,10 @@ PL_MUST_CHECK int pl_server_arm_added(struct pl_server_listener *listener, uint3
 /* All sockets of the address begin to accept. */
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);
+
+/* Who looks at threads reads the names of the handlers they are in. A route that no thread can be
+ * in any more may be freed after this: whoever saw it there has looked away. Thread: any. */
+void pl_server_await_lookers(struct pl_server *server);
 
 /* No service has this engine any more: its slots go where those of `refuge` are. Thread: any, under
  * the control lock. */

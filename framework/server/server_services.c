@@ -137,6 +137,7 @@ int pl_server_add_engine(struct pl_server *server, const struct pl_engine_settin
     if (err < 0)
         return err;
     engine->face.number = number;
+    engine->bell = &server->watchdog.bell;
     server->engines_by_number[number] = engine;
     atomic_store(&server->engines_count, number + 1);
     *ret_engine = engine;

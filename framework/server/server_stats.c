@@ -18,6 +18,7 @@ void pl_server_stats(struct pl_server *server, struct pl_stats *ret_stats)
     for (size_t i = 0; i < server->engines_count; i++)
         pl_engine_stats(&server->engines[i], ret_stats);
     ret_stats->counters[PL_STAT_posts_stale] += atomic_load(&server->table.posts_stale);
+    ret_stats->counters[PL_STAT_stalls] += atomic_load(&server->watchdog.stalls);
     for (size_t i = 0; i < server->upstreams_count; i++)
         pl_stats_merge(ret_stats, server->upstreams[i].strangers.stats);
     if (ret_stats->accepts_per_thread_min == UINT64_MAX)

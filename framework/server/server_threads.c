@@ -22,8 +22,12 @@ static void look_at(const struct pl_engine *engine, const struct pl_thread_place
     };
     snprintf(view->engine, sizeof(view->engine), "%.60s", engine->settings.name);
     snprintf(view->name, sizeof(view->name), "%s", place->name);
-    if (view->role == PL_ROLE_PROCESSING && note != NULL)
+    if (view->role == PL_ROLE_PROCESSING && note != NULL) {
+        int64_t began_ns = atomic_load(&place->thread->handler_began_ns);
+
         snprintf(view->handler, sizeof(view->handler), "%s", note->name);
+        view->handler_us = now_ns > began_ns ? (now_ns - began_ns) / 1000 : 0;
+    }
 }
 
 static size_t look_at_engine(struct pl_engine *engine, int64_t now_ns, struct pl_thread_view *views,
@@ -43,6 +47,14 @@ static size_t look_at_engine(struct pl_engine *engine, int64_t now_ns, struct pl
     }
     pthread_mutex_unlock(&engine->places_lock);
     return count;
+}
+
+void pl_server_await_lookers(struct pl_server *server)
+{
+    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++) {
+        pthread_mutex_lock(&server->engines[i].places_lock);
+        pthread_mutex_unlock(&server->engines[i].places_lock);
+    }
 }
 
 size_t pl_server_threads(struct pl_server *server, struct pl_thread_view *views, size_t views_max)

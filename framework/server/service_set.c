@@ -211,6 +211,7 @@ static void close_unused(struct pl_server *server)
         next = service->next;
         if (atomic_load(&service->base.users) > 0)
             continue;
+        pl_server_await_lookers(server);
         close_service(server, service);
         if (seat->base.current == NULL)
             pl_server_free_seat(server, seat);

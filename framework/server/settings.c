@@ -20,6 +20,7 @@ static const char *const auto_words[] = { "auto", NULL };
 static const char *const arming_words[] = { "oneshot", "edge", NULL };
 static const char *const promotion_words[] = { "adaptive", "always", "kernel", NULL };
 static const char *const full_words[] = { "wait", "refuse", NULL };
+static const char *const stall_stack_words[] = { "careful", "always", "never", NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const format_words[] = { "text", "json", NULL };
 
@@ -232,6 +233,23 @@ static const struct pl_setting limits_rows[] = {
       .is_live = true,
       .help = "Bytes per second, averaged over 10 s, below which a body or a blocked reply is cut; "
               "0B turns it off." },
+    { .name = "stall",
+      .type = PL_SETTING_DURATION,
+      .offset = offsetof(struct pl_limits_settings, stall_us),
+      .by_default = "1s",
+      .max = 3600000000,
+      .is_live = true,
+      .help =
+          "A thread that stays in a handler for longer is named in the log, with the route, the "
+          "time and a stack; see docs/stalls.md. At least 10ms; 0 turns it off." },
+    { .name = "stall_stack",
+      .type = PL_SETTING_WORD,
+      .offset = offsetof(struct pl_limits_settings, stall_stack),
+      .by_default = "careful",
+      .words = stall_stack_words,
+      .is_live = true,
+      .help = "How that stack is taken: by a signal unless that would end a call of the handler's, "
+              "such as poll(2), early; by a signal always; or never." },
     { .name = NULL },
 };
 
@@ -426,6 +444,17 @@ void pl_settings_name_place(struct pl_setting_place place, const char *source, c
         snprintf(text, size, "%s:%u:%u", place.file, place.line, place.column);
 }
 
+/* A look is a quarter of it: below this a thread would do nothing but look. */
+static int check_stall(const struct pl_limits_settings *limits, const char *source,
+                       struct pl_error *error)
+{
+    if (limits->stall_us == 0 || limits->stall_us >= PL_STALL_US_MIN)
+        return 0;
+    return pl_error_set(error, EX_CONFIG, -EINVAL,
+                        "%s: limits.stall: %lldus; expected at least %dms, or 0 to turn it off",
+                        source, (long long)limits->stall_us, PL_STALL_US_MIN / 1000);
+}
+
 static int check_listen(const struct pl_service_settings *service,
                         const struct pl_protocol *protocol, const char *where, const char *place,
                         struct pl_error *error)
@@ -484,6 +513,8 @@ int pl_settings_check(const struct pl_settings *settings, const struct pl_settin
     const struct pl_service_settings *services = settings->services.items;
     int err = pl_settings_check_dispatch(&settings->dispatch, "", source, error);
 
+    if (err == 0)
+        err = check_stall(&settings->limits, source, error);
     if (err == 0 && settings->services.count == 0)
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: no services; expected `services:` with at least one", source);

@@ -52,6 +52,8 @@ struct pl_limits_settings {
     uint64_t buffers;
     uint64_t message;
     uint64_t rate_min;
+    int64_t stall_us;
+    int stall_stack; /* enum pl_stall_stack */
 };
 
 struct pl_timeouts_settings {

@@ -2,6 +2,7 @@
 #include "signals.h"
 
 #include "engine.h"
+#include "stack.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,7 +33,8 @@ void pl_signals_init(struct pl_signals *signals)
     for (size_t i = 0; i < sizeof(free_signals) / sizeof(free_signals[0]); i++)
         sigaddset(&signals->set, free_signals[i]);
     for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++)
-        sigaddset(&signals->set, signal);
+        if (signal != PL_STACK_SIGNAL)
+            sigaddset(&signals->set, signal);
     pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
 }
 
@@ -44,7 +46,7 @@ void pl_signals_deinit(struct pl_signals *signals)
 static bool is_free(int signal)
 {
     return is_among(signal, free_signals, sizeof(free_signals) / sizeof(free_signals[0])) ||
-           (signal >= SIGRTMIN && signal <= SIGRTMAX);
+           (signal >= SIGRTMIN && signal <= SIGRTMAX && signal != PL_STACK_SIGNAL);
 }
 
 int pl_signals_watch(struct pl_signals *signals, int signal, const struct pl_event_source *source)

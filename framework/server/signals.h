@@ -5,6 +5,7 @@
  *     TERM, INT  stop (the second time at once)      USR1  the statistics as one line; log files
  *     HUP, USR2  reserved for reload and upgrade           are opened again
  *     PIPE       ignored
+ *     RTMAX-1    asks a thread for its stack (base/stack.h)
  *     others     as the application watches them
  */
 #ifndef PL_SERVER_SIGNALS_H

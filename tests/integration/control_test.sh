@@ -136,7 +136,8 @@ assert conn['bytes_received'] == 28 and conn['bytes_sent'] > 20 and conn['state'
 assert threads['ok'] and threads['running'] == len(threads['threads']) >= 1, threads
 for thread in threads['threads']:
     assert thread['role'] in ('leader', 'follower', 'processing'), thread
-    assert set(thread) == {'engine', 'name', 'role', 'role_us', 'old', 'handler'}, thread
+    assert set(thread) == {'engine', 'name', 'role', 'role_us', 'old', 'handler',
+                           'handler_us'}, thread
 assert level == {'ok': True, 'level': 'info'}, level
 assert {c['usage'].split()[0] for c in help_['commands']} == {
     'status', 'stats', 'rates', 'connections', 'threads', 'swap', 'reload', 'drain', 'stop',

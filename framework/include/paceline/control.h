@@ -69,9 +69,10 @@ struct pl_thread_view {
     char engine[PL_NAME_BYTES_MAX];
     char name[16]; /* as the kernel shows it */
     enum pl_role role;
-    int64_t role_us;   /* how long it has been in it */
-    bool is_old;       /* of a model that was swapped away; it leaves after its handler */
-    char handler[128]; /* the route whose handler it is in, or "" */
+    int64_t role_us;    /* how long it has been in it */
+    bool is_old;        /* of a model that was swapped away; it leaves after its handler */
+    char handler[128];  /* the route whose handler it is in, or "" */
+    int64_t handler_us; /* how long it has been in it; of quick ones in a row, since the first */
 };
 
 /* Writes at most `views_max` of the threads that run just now; returns how many there are. Thread:

@@ -43,7 +43,7 @@ PL_MUST_CHECK PL_API int pl_watch_fd(struct pl_server *server, int fd, uint32_t 
                                      pl_fd_callback *callback, void *context,
                                      struct pl_event_source *ret_source);
 /* Calls back when the process gets the signal. Only under pl_main(), which reads signals; those it
- * uses itself are refused. Errors: also -EINVAL. */
+ * uses itself, SIGRTMAX - 1 among them, are refused. Errors: also -EINVAL. */
 PL_MUST_CHECK PL_API int pl_watch_signal(struct pl_server *server, int signal,
                                          pl_signal_callback *callback, void *context,
                                          struct pl_event_source *ret_source);

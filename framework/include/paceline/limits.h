@@ -60,6 +60,21 @@
 /* A listener that ran out of descriptors tries again after this long. */
 #define PL_ACCEPT_RETRY_MS 100
 
+/* The shortest `limits.stall`: a look is a quarter of it. */
+#define PL_STALL_US_MIN 10000
+
+/* A route that stalls is named once in this time; routes that are kept apart for that, and threads
+ * that one look names: each costs some lines of the log. */
+#define PL_STALL_NAMED_MS   60000
+#define PL_STALL_ROUTES_MAX 64
+#define PL_STALLS_NAMED_MAX 8
+
+/* Of a stack: frames that are named, and bytes that are searched for them. A thread that does not
+ * answer within this time sleeps where no signal reaches it. */
+#define PL_STACK_FRAMES_MAX 24
+#define PL_STACK_BYTES_MAX  (16 * 1024)
+#define PL_STACK_ANSWER_MS  200
+
 /* Changes of role that are kept of one thread, 8 bytes each: seconds of a busy one. */
 #define PL_TIMELINE_ENTRIES_MAX 65536
 

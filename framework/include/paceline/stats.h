@@ -36,6 +36,7 @@
     X(blocking, "sections in which a handler may block")                                           \
     X(blocking_undeclared, "handlers that took over 20 ms without saying that they may block")     \
     X(handlers_stuck, "handlers that passed timeouts.handler")                                     \
+    X(stalls, "handlers that stayed longer than limits.stall")                                     \
     X(datagrams_dropped, "datagrams not answered: no memory or a full socket")                     \
     X(buffers_taken, "buffers taken from the pool")                                                \
     X(buffers_given, "buffers given back to the pool")                                             \

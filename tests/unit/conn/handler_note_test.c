@@ -68,9 +68,8 @@ static void begin_turn(void)
 {
     f.thread.now_ns = f.thread.turn_began_ns = now_ns;
     f.thread.stages = PL_STAGES_ALL;
-    f.thread.handlers_run = 0;
+    atomic_store(&f.thread.handlers_run, 0);
     f.thread.has_declared_blocking = false;
-    atomic_store(&f.thread.handler_note, NULL);
 }
 
 static void end_turn(void)
@@ -80,6 +79,7 @@ static void end_turn(void)
     pl_thread_tick(&f.thread);
     if (note != NULL)
         pl_handler_note_measured(note, &f.thread);
+    atomic_store(&f.thread.handler_note, NULL);
 }
 
 static bool run_handler(struct pl_handler_note *note, int64_t took_ns)
