@@ -12,8 +12,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct case_group *const groups[] = { &swap_edges, &swap_lives, &swap_memory,
-                                                       &swap_walks, NULL };
+    static const struct case_group *const groups[] = { &swap_edges,  &swap_lives, &swap_waits,
+                                                       &swap_memory, &swap_walks, NULL };
     size_t count;
     struct CMUnitTest *cases = case_groups_join(groups, &count);
     int failed;

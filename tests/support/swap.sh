@@ -35,7 +35,7 @@ YAML
 }
 
 swap_wrk() { # SECONDS
-    wrk -t1 -c"$swap_clients" -d"$1" --latency "http://127.0.0.1:$swap_port/"
+    wrk -t1 -c"$swap_clients" -d"$1" --timeout 5s --latency "http://127.0.0.1:$swap_port/"
 }
 
 swap_without() {
@@ -69,7 +69,16 @@ swap_under_load() {
     swap_await_clients && before=$(swap_stat accepts) && swap_often "$load" || code=1
     [ "$code" -eq 0 ] || kill "$load" 2>/dev/null
     wait "$load" || code=1
-    [ "$code" -eq 0 ] && swap_closed=$(($(swap_stat accepts) - before))
+    [ "$code" -eq 0 ] && swap_closed=$(($(swap_stat accepts) - before)) && swap_await_nobody
+}
+
+# A connection that nobody looks after stays open when its client has left.
+swap_await_nobody() {
+    for _ in $(seq 500); do
+        swap_left=$(swap_stat conns_open)
+        [ "$swap_left" -ne 0 ] || break
+        sleep 0.02
+    done
 }
 
 # What wrk counts as an error, and replies other than 200.
@@ -81,7 +90,7 @@ swap_lost() {
 
 swap_verdict() {
     local lost
-    lost=$(swap_lost "$scratch/swaps.txt")
+    lost=$(($(swap_lost "$scratch/swaps.txt") + swap_left))
     echo "$(field_of_wrk count "$scratch/swaps.txt") requests, $swaps_done swaps, $lost lost," \
         "$swap_closed connections closed, longest pause" \
         "$(awk '$1 == "Latency" && $4 ~ /s$/ { print $4; exit }' "$scratch/swaps.txt")," \

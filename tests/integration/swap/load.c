@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "load.h"
+#include "load_client.h"
 
 #include "served.h"
 
@@ -21,36 +21,7 @@
 
 #define STALL_US ((int64_t)CLIENT_DEADLINE_MS * 1000)
 
-struct question {
-    enum load_kind kind;
-    uint64_t number;
-    int64_t asked_us;
-};
-
-enum reading { HEAD, BODY, CHUNK_SIZE, CHUNK, CHUNK_END };
-
-struct load_client {
-    int fd;
-    enum load_kind kind; /* of the next round */
-
-    /* What it sends: a head, or several, and a body. */
-    char head[1024];
-    const char *body; /* borrowed; NULL: none */
-    size_t head_bytes, body_bytes, sent, allowed;
-    int64_t more_us; /* when more may be sent; 0: all may */
-
-    struct question questions[LOAD_PIPELINE_DEPTH];
-    uint32_t asked, answered;
-    int64_t moved_us;
-
-    /* The answer that it reads. */
-    enum reading reading;
-    char text[1024]; /* of a head, or of a chunk's size */
-    size_t text_bytes, left, body_at;
-    bool is_chunked;
-};
-
-static int64_t now_us(void)
+int64_t load_now_us(void)
 {
     struct timespec now;
 
@@ -58,7 +29,7 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void fail_load(struct load *load, const char *what, const struct question *question)
+void load_fail(struct load *load, const char *what, const struct question *question)
 {
     static const char *const names[] = { "get",    "post",         "pipelined",   "later",
                                          "stream", "slow post",    "file",        "block",
@@ -105,7 +76,7 @@ static void append_question(struct load *load, struct load_client *client, enum 
 
     question->kind = kind;
     question->number = atomic_fetch_add(&load->numbers, 1) + 1;
-    question->asked_us = now_us();
+    question->asked_us = load_now_us();
     client->head_bytes += (size_t)snprintf(
         client->head + client->head_bytes, sizeof(client->head) - client->head_bytes,
         "%s%llu HTTP/1.1\r\nHost: a\r\n%s\r\n", lines[kind], (unsigned long long)question->number,
@@ -133,9 +104,9 @@ static void begin_round(struct load *load, struct load_client *client)
     client->more_us = 0;
     if (is_slow) {
         client->allowed = client->head_bytes / 2;
-        client->more_us = now_us() + PIECE_US;
+        client->more_us = load_now_us() + PIECE_US;
     }
-    client->moved_us = now_us();
+    client->moved_us = load_now_us();
     do
         client->kind = (client->kind + 1) % LOAD_KINDS;
     while ((load->settings.kinds & (1u << client->kind)) == 0);
@@ -154,11 +125,11 @@ static void send_some(struct load *load, struct load_client *client)
         if (sent < 0 && errno == EAGAIN)
             return;
         if (sent < 0) {
-            fail_load(load, "a request could not be sent", client->questions);
+            load_fail(load, "a request could not be sent", client->questions);
             return;
         }
         client->sent += (size_t)sent;
-        client->moved_us = now_us();
+        client->moved_us = load_now_us();
     }
 }
 
@@ -177,186 +148,6 @@ static void allow_more(struct load *load, struct load_client *client, int64_t at
     send_some(load, client);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
-
-/* The answer's bytes from `at` on, as far as they stand in one place; 0: there are no more. */
-static size_t expected_at(const struct question *question, size_t at, char *scratch,
-                          const char **ret_bytes)
-{
-    unsigned long long number = question->number;
-    uint32_t parts = question->kind == LOAD_STREAM         ? SERVED_STREAM_PARTS
-                     : question->kind == LOAD_LATER_STREAM ? SERVED_LATER_PARTS
-                                                           : 0;
-    size_t length;
-
-    *ret_bytes = scratch;
-    if (question->kind == LOAD_FILE) {
-        *ret_bytes = served_file_bytes + at;
-        return SERVED_FILE_BYTES - at;
-    }
-    if (parts > 0 && at < (size_t)parts * SERVED_PART_BYTES) {
-        served_write_part(scratch, number, (uint32_t)(at / SERVED_PART_BYTES));
-        *ret_bytes = scratch + at % SERVED_PART_BYTES;
-        return SERVED_PART_BYTES - at % SERVED_PART_BYTES;
-    }
-    if (parts > 0)
-        return 0;
-    if (question->kind == LOAD_POST || question->kind == LOAD_SLOW_POST ||
-        question->kind == LOAD_UPLOAD || question->kind == LOAD_SLOW_UPLOAD) {
-        static uint32_t sums[256];
-
-        /* The same value from whichever thread comes first. */
-        if (__atomic_load_n(&sums[number % 256], __ATOMIC_RELAXED) == 0)
-            __atomic_store_n(&sums[number % 256],
-                             served_sum(served_body(number), SERVED_BODY_BYTES), __ATOMIC_RELAXED);
-        length = (size_t)snprintf(scratch, SERVED_PART_BYTES, "%llu %08x\n", number,
-                                  __atomic_load_n(&sums[number % 256], __ATOMIC_RELAXED));
-    } else {
-        length = (size_t)snprintf(scratch, SERVED_PART_BYTES, "%llu\n", number);
-    }
-    *ret_bytes = scratch + at;
-    return length - at;
-}
-
-static bool is_body_as_expected(const struct question *question, struct load_client *client,
-                                const char *bytes, size_t length)
-{
-    char scratch[SERVED_PART_BYTES + 1];
-
-    while (length > 0) {
-        const char *expected;
-        size_t there = expected_at(question, client->body_at, scratch, &expected);
-        size_t count = there < length ? there : length;
-
-        if (count == 0 || memcmp(expected, bytes, count) != 0)
-            return false;
-        client->body_at += count;
-        bytes += count;
-        length -= count;
-    }
-    return true;
-}
-
-static void note_answer(struct load_thread *thread, struct load_client *client)
-{
-    struct question *question = &client->questions[client->answered];
-    char scratch[SERVED_PART_BYTES + 1];
-    const char *rest;
-    int64_t took_us = now_us() - question->asked_us;
-
-    if (expected_at(question, client->body_at, scratch, &rest) > 0)
-        fail_load(thread->load, "a reply is too short", question);
-    if (question->kind == LOAD_GET && client->asked == 1) {
-        thread->waits[took_us / 100 < LOAD_WAITS ? took_us / 100 : LOAD_WAITS - 1]++;
-        thread->longest_us = took_us > thread->longest_us ? took_us : thread->longest_us;
-    }
-    client->answered++;
-    client->reading = HEAD;
-    client->text_bytes = 0;
-    atomic_fetch_add_explicit(&thread->load->requests, 1, memory_order_relaxed);
-}
-
-/* A whole head stands in the text. */
-static void read_head(struct load_thread *thread, struct load_client *client)
-{
-    const struct question *question = &client->questions[client->answered];
-    const char *length = strstr(client->text, "Content-Length: ");
-    char number[48];
-
-    snprintf(number, sizeof(number), "X-Number: %llu\r\n", (unsigned long long)question->number);
-    if (strncmp(client->text, "HTTP/1.1 200 ", 13) != 0 ||
-        strstr(client->text, "Connection: close") != NULL)
-        fail_load(thread->load, client->text, question);
-    if (question->kind == LOAD_FILE && strstr(client->text, number) == NULL)
-        fail_load(thread->load, "not the number that was asked", question);
-    client->is_chunked = length == NULL;
-    client->left = length == NULL ? 0 : strtoul(length + 16, NULL, 10);
-    client->body_at = client->text_bytes = 0;
-    client->reading = client->is_chunked ? CHUNK_SIZE : BODY;
-    if (!client->is_chunked && client->left == 0)
-        fail_load(thread->load, "a reply without content", question);
-}
-
-/* Takes bytes of a head, or of a line of the chunked coding, up to its end. */
-static size_t take_text(struct load_thread *thread, struct load_client *client, const char *bytes,
-                        size_t length)
-{
-    const char *end = client->reading == HEAD ? "\r\n\r\n" : "\r\n";
-    size_t end_bytes = strlen(end), used = 0;
-
-    while (used < length) {
-        if (client->text_bytes + 1 == sizeof(client->text)) {
-            fail_load(thread->load, "a line without an end", client->questions);
-            return length;
-        }
-        client->text[client->text_bytes++] = bytes[used++];
-        client->text[client->text_bytes] = '\0';
-        if (client->text_bytes >= end_bytes &&
-            memcmp(client->text + client->text_bytes - end_bytes, end, end_bytes) == 0)
-            break;
-    }
-    if (client->text_bytes < end_bytes ||
-        memcmp(client->text + client->text_bytes - end_bytes, end, end_bytes) != 0)
-        return used;
-    if (client->reading == HEAD) {
-        read_head(thread, client);
-    } else if (client->reading == CHUNK_SIZE) {
-        client->left = strtoul(client->text, NULL, 16);
-        client->reading = client->left > 0 ? CHUNK : CHUNK_END;
-        client->text_bytes = 0;
-    } else if (client->left == 0) {
-        /* Behind the last chunk's size, and behind each other chunk. */
-        client->text_bytes = 0;
-        if (client->is_chunked)
-            note_answer(thread, client);
-    }
-    return used;
-}
-
-static size_t take_body(struct load_thread *thread, struct load_client *client, const char *bytes,
-                        size_t length)
-{
-    const struct question *question = &client->questions[client->answered];
-    size_t count = length < client->left ? length : client->left;
-
-    if (!is_body_as_expected(question, client, bytes, count)) {
-        fail_load(thread->load, "not the reply that was expected", question);
-        return length;
-    }
-    client->left -= count;
-    if (client->left > 0)
-        return count;
-    if (client->reading == BODY)
-        note_answer(thread, client);
-    else
-        client->reading = CHUNK_END, client->left = 1; /* its line end, and another size */
-    return count;
-}
-
-static void take(struct load_thread *thread, struct load_client *client, const char *bytes,
-                 size_t length)
-{
-    while (length > 0 && !atomic_load(&thread->load->has_failed)) {
-        size_t used;
-
-        if (client->answered == client->asked) {
-            fail_load(thread->load, "more than was asked for", client->questions);
-            return;
-        }
-        if (client->reading == BODY || client->reading == CHUNK)
-            used = take_body(thread, client, bytes, length);
-        else
-            used = take_text(thread, client, bytes, length);
-        if (client->reading == CHUNK_END && client->left == 1 && client->text_bytes == 2) {
-            client->reading = CHUNK_SIZE;
-            client->text_bytes = 0;
-        }
-        bytes += used;
-        length -= used;
-    }
-}
-
 /* ---- a thread of clients ----------------------------------------------------------------------
  */
 
@@ -372,12 +163,12 @@ static void serve(struct load_thread *thread, struct load_client *client, char *
         if (received < 0 && errno == EAGAIN)
             return;
         if (received <= 0) {
-            fail_load(thread->load, received == 0 ? "the server closed" : "the connection broke",
+            load_fail(thread->load, received == 0 ? "the server closed" : "the connection broke",
                       &client->questions[client->answered % LOAD_PIPELINE_DEPTH]);
             return;
         }
-        client->moved_us = now_us();
-        take(thread, client, bytes, (size_t)received);
+        client->moved_us = load_now_us();
+        load_take(thread, client, bytes, (size_t)received);
         if (client->answered == client->asked && !atomic_load(&thread->load->is_ending)) {
             begin_round(thread->load, client);
             send_some(thread->load, client);
@@ -388,7 +179,7 @@ static void serve(struct load_thread *thread, struct load_client *client, char *
 /* How many have a question open. */
 static uint32_t look_at_all(struct load_thread *thread)
 {
-    int64_t at_us = now_us();
+    int64_t at_us = load_now_us();
     uint32_t open = 0;
 
     for (uint32_t i = 0; i < thread->clients_count; i++) {
@@ -400,7 +191,7 @@ static uint32_t look_at_all(struct load_thread *thread)
         allow_more(thread->load, client, at_us);
         if (at_us - client->moved_us > STALL_US) {
             errno = 0;
-            fail_load(thread->load, "no reply", &client->questions[client->answered]);
+            load_fail(thread->load, "no reply", &client->questions[client->answered]);
         }
     }
     return open;
@@ -465,9 +256,9 @@ static void *connector_main(void *argument)
         int fd = connect_to(load->settings.port);
 
         if (fd < 0)
-            fail_load(load, "a connect was refused", &question);
+            load_fail(load, "a connect was refused", &question);
         else if (!ask_once(fd, question.number))
-            fail_load(load, "a new connection was not answered", &question);
+            load_fail(load, "a new connection was not answered", &question);
         else
             atomic_fetch_add(&load->connects, 1);
         if (fd >= 0)
@@ -528,7 +319,7 @@ static void close_clients(struct load *load, struct load_thread *thread)
         char byte;
 
         if (recv(client->fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
-            fail_load(load, "a byte or an end that nobody asked for", client->questions);
+            load_fail(load, "a byte or an end that nobody asked for", client->questions);
         close(client->fd);
     }
     close(thread->epoll_fd);

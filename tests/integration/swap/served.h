@@ -74,6 +74,6 @@ uint32_t threads_count(void);
 /* Waits until there are at most as many. */
 void threads_await(uint32_t count);
 
-extern const struct case_group swap_walks, swap_edges, swap_lives, swap_memory;
+extern const struct case_group swap_walks, swap_edges, swap_lives, swap_memory, swap_waits;
 
 #endif

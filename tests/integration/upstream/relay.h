@@ -35,8 +35,8 @@ struct asked {
     bool was_reused;
 };
 
-/* Handlers that answer with what the backend says to the query, '+' for a space: as a call, and with
- * a lease from one that may block; and the application's start, which finds the upstream. */
+/* Handlers that answer with what the backend says to the query, '+' for a space: as a call, and
+ * with a lease from one that may block; and the application's start, which finds the upstream. */
 void relay_call(struct pl_http_exchange *exchange, void *context);
 void relay_lease(struct pl_http_exchange *exchange, void *context);
 int relay_on_start(struct pl_server *server, void *context);
