@@ -32,8 +32,9 @@ static const struct pl_app app = {
 static struct server_rig rig;
 static uint32_t threads_before; /* the first server */
 
-/* Two that take turns, their deputy, and the one that writes the log. */
-#define HOME_THREADS 4
+/* Of a server whose model is the first: two that take turns, their deputy, and the server's own,
+ * however many these are. */
+static uint32_t home_threads;
 
 static const char *const home[] = { "model=leader_followers", "threads=2", "arming=edge", NULL };
 /* Where it goes, each on a fresh server: sockets, handle sets and threads are new then. */
@@ -84,6 +85,22 @@ static void expect_threads(uint32_t count)
     assert_int_equal(threads_count(), count);
 }
 
+/* As many as there are when those of the model before have left: it does not change any more. */
+static uint32_t settled_threads(void)
+{
+    int64_t until_ms = client_now_ms() + CLIENT_DEADLINE_MS;
+    uint32_t count = threads_count();
+
+    for (int same = 0; same < 100 && client_now_ms() < until_ms; same++) {
+        uint32_t now = threads_count();
+
+        same = now == count ? same : 0;
+        count = now;
+        client_pause_ms(1);
+    }
+    return count;
+}
+
 static int swap_to(const char *target, const char *const *changes, struct pl_error *error)
 {
     struct pl_swap_report report = { .to = "" };
@@ -127,7 +144,9 @@ static bool swap_once(const struct scenario *scenario, enum fault fault, int num
 
     server_rig_start(&rig, &app, sets);
     assert_int_equal(swap_to("default", home, &error), 0);
-    expect_threads(threads_before + HOME_THREADS);
+    if (home_threads == 0)
+        home_threads = settled_threads() - threads_before;
+    expect_threads(threads_before + home_threads);
     fd = client_connect(rig.port);
     echo_line(fd);
     fault_arm(fault, number, nth);
@@ -136,7 +155,7 @@ static bool swap_once(const struct scenario *scenario, enum fault fault, int num
     if (!has_failed && err < 0)
         fail_msg("nothing failed, and the swap did: %s", error.message);
     if (err < 0)
-        expect_threads(threads_before + HOME_THREADS);
+        expect_threads(threads_before + home_threads);
     /* A connection that cannot be armed anywhere is the one loss there is. */
     if (fault != FAULT_epoll_ctl)
         echo_line(fd);
