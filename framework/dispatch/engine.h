@@ -111,6 +111,17 @@ static inline uint32_t pl_engine_shards_count(const struct pl_engine *engine)
     return atomic_load(&engine->shards_count);
 }
 
+/* Where slots of `engine` are while it rests: the refuge may rest by now, and have one itself. The
+ * last of them has a model. Thread: any. */
+static inline struct pl_engine *pl_engine_awake(struct pl_engine *engine)
+{
+    struct pl_engine *refuge;
+
+    while ((refuge = atomic_load(&engine->refuge)) != NULL)
+        engine = refuge;
+    return engine;
+}
+
 /* The handle set a slot is armed in, with what belongs to it. Thread: the holder. */
 static inline struct pl_shard *pl_engine_shard_of(const struct pl_slot *slot)
 {
