@@ -204,17 +204,9 @@ static int add_sockets(struct pl_server *server, const struct swap *swap, struct
 
     for (size_t i = 0; i < server->listeners_count && err == 0; i++) {
         struct pl_server_listener *listener = &server->listeners[i];
-        uint32_t before = listener->sockets_count;
-        struct pl_error detail;
-        int armed;
 
-        if (!is_of(listener, swap))
-            continue;
-        err =
-            pl_server_add_sockets(listener, atomic_load(&listener->service->engine), count, error);
-        armed = pl_server_arm_added(listener, before, &detail);
-        if (err == 0 && armed < 0)
-            err = pl_error_set(error, detail.exit_code, armed, "%s", detail.message);
+        if (is_of(listener, swap))
+            err = pl_server_add_sockets(listener, count, error);
     }
     return err;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -355,6 +356,36 @@ static void a_dropped_service_outlives_the_engine_it_went_to(void **state)
     stop();
 }
 
+/* Sockets that were added for a model that could not be opened then are the old model's. */
+static void a_reload_without_descriptors_leaves_no_socket_unserved(void **state)
+{
+    uint32_t failures = 0;
+    bool is_done = false;
+
+    (void)state;
+    start(1, ONE, NULL);
+    for (int more = 1; !is_done; more++) {
+        int descriptors = descriptors_count();
+        struct rlimit before, tight;
+
+        write_with(1, ONE, "    dispatch: { model: per_core, threads: 3 }\n");
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        tight = before;
+        tight.rlim_cur = (rlim_t)(descriptors + more);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        is_done = pl_server_reload(rig.server, &report, &error) == 0;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        failures += !is_done;
+        for (int i = 0; i < 16; i++)
+            await_version(rig.port, 1);
+        assert_true(more < 200);
+        if (descriptors_count() > descriptors) /* what was opened stays; from there on */
+            more = 0;
+    }
+    assert_true(failures > 3);
+    stop();
+}
+
 /* ---- when the old is closed -------------------------------------------------------------------
  */
 
@@ -558,6 +589,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_service_of_another_name_takes_the_address_over),
         cmocka_unit_test(a_service_gets_a_model_of_its_own_and_gives_it_up),
         cmocka_unit_test(a_dropped_service_outlives_the_engine_it_went_to),
+        cmocka_unit_test(a_reload_without_descriptors_leaves_no_socket_unserved),
         cmocka_unit_test(a_job_keeps_its_service),
         cmocka_unit_test(too_many_generations_are_refused),
         cmocka_unit_test(nobody_notices_reloads_under_load),
