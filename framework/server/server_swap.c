@@ -23,9 +23,10 @@
 struct swap {
     const char *name; /* borrowed: "default", or the service's */
     struct pl_engine *engine;
-    struct pl_server_seat *seat;        /* of the service that leaves; NULL: the engine stays */
-    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
-    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
+    struct pl_server_seat *seat; /* of the service that leaves; NULL: the engine stays */
+    const struct pl_dispatch_settings *base; /* what holds for it now */
+    struct pl_dispatch_settings *place;      /* in the server's settings, for the new ones */
+    bool *has_dispatch;                      /* beside it; NULL: it is the outer dispatch */
 
     /* From the preparation on. */
     struct pl_dispatch_settings dispatch;
@@ -70,10 +71,13 @@ static int find_service(struct pl_server *server, const char *name, struct swap 
             continue;
         *swap = (struct swap){ .name = all[i].name,
                                .engine = engine,
+                               .base = &all[i].dispatch,
                                .place = &all[i].dispatch,
                                .has_dispatch = &all[i].has_dispatch };
-        if (engine == server->shared_engine)
+        if (engine == server->shared_engine) {
             swap->seat = seat;
+            swap->base = &server->settings.dispatch; /* perhaps swapped since it was read */
+        }
         return 0;
     }
     return pl_error_set(error, EX_USAGE, -EINVAL,
@@ -92,6 +96,7 @@ static int find(struct pl_server *server, const char *name, struct swap *ret_swa
                             "swap: every service has a dispatch of its own; expected its name");
     *ret_swap = (struct swap){ .name = "default",
                                .engine = server->shared_engine,
+                               .base = &server->settings.dispatch,
                                .place = &server->settings.dispatch };
     return 0;
 }
@@ -284,7 +289,7 @@ int pl_server_swap(struct pl_server *server, const char *target, const char *con
     err = find(server, target, &swap, error);
     if (err < 0)
         goto unlock;
-    dispatch = *swap.place;
+    dispatch = *swap.base;
     err = apply_changes(server, changes, &dispatch, error);
     if (err == 0)
         err = prepare(server, &swap, &dispatch, error);
