@@ -270,6 +270,7 @@ static void commit(struct pl_server *server, struct swap *swap, struct pl_swap_r
     ret_report->took_us = (pl_clock_ns() - began_ns) / 1000;
     ret_report->threads_left_behind = pl_engine_reap(swap->engine, LEAVE_MS);
     pl_server_set_limits(server);
+    pl_conn_quota_look_again(swap->engine);
     PL_LOG(PL_LOG_INFO,
            "engine %s: model=%s threads=%u arming=%s after %s; %u connections stay, %u moved, %u "
            "slots move when they are let go, %u threads are still in a handler; %lld us",
