@@ -76,8 +76,8 @@ struct pl_thread_place {
 };
 
 struct pl_engine {
-    struct pl_engine_face face; /* first */
-    char name[PL_NAME_BYTES_MAX];
+    struct pl_engine_face face;         /* first */
+    char name[PL_NAME_BYTES_MAX];       /* never changes */
     struct pl_engine_settings settings; /* as of the last start or swap; control alone */
     struct pl_buffer_pool *pool;        /* borrowed from the server */
     struct pl_conn_quota *quota;        /* borrowed from the server */

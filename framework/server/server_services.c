@@ -148,7 +148,7 @@ int pl_server_engine_for(struct pl_server *server, const struct pl_engine_settin
                          struct pl_engine **ret_engine, struct pl_error *error)
 {
     for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
-        if (strcmp(server->engines[i].settings.name, settings->name) == 0) {
+        if (strcmp(server->engines[i].name, settings->name) == 0) {
             *ret_engine = &server->engines[i];
             return 0;
         }

@@ -55,7 +55,7 @@ void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
     (void)pl_engine_reap(engine, 0);
     if (engine == server->shared_engine)
         server->shared_engine = NULL;
-    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
+    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->name);
 }
 
 static int find_service(struct pl_server *server, const char *name, struct swap *swap,
@@ -241,7 +241,7 @@ static void describe(const struct swap *swap, const struct pl_swap_figures *figu
     *report = (struct pl_swap_report){ .threads = swap->settings.model_settings.threads,
                                        .conns_moved = figures->moved,
                                        .conns_held = figures->held };
-    snprintf(report->engine, sizeof(report->engine), "%s", swap->engine->settings.name);
+    snprintf(report->engine, sizeof(report->engine), "%s", swap->engine->name);
     snprintf(report->from, sizeof(report->from), "%s", swap->from->name);
     snprintf(report->to, sizeof(report->to), "%s", swap->settings.model->name);
     for (uint32_t i = 0; i < pl_engine_shards_count(swap->engine); i++)
