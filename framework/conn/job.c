@@ -57,11 +57,13 @@ void pl_blocking_end(void)
 
 static void free_job(struct pl_job *job, struct pl_buffer_cache *cache)
 {
-    pl_service_put(job->service);
+    struct pl_service *service = job->service;
+
     job->output.cache = cache;
     pl_output_drop(&job->output);
     pl_buffer_give(cache, job->input);
     pl_buffer_give(cache, job->block);
+    pl_service_put(service); /* last: what the output borrows may be its */
 }
 
 static void drop(struct pl_mail *mail, struct pl_conn *conn)

@@ -76,8 +76,8 @@ struct pl_thread_place {
 };
 
 struct pl_engine {
-    struct pl_engine_face face; /* first */
-    char name[PL_NAME_BYTES_MAX];
+    struct pl_engine_face face;         /* first */
+    char name[PL_NAME_BYTES_MAX];       /* never changes */
     struct pl_engine_settings settings; /* as of the last start or swap; control alone */
     struct pl_buffer_pool *pool;        /* borrowed from the server */
     struct pl_conn_quota *quota;        /* borrowed from the server */
@@ -109,6 +109,17 @@ struct pl_engine {
 static inline uint32_t pl_engine_shards_count(const struct pl_engine *engine)
 {
     return atomic_load(&engine->shards_count);
+}
+
+/* Where slots of `engine` are while it rests: the refuge may rest by now, and have one itself. The
+ * last of them has a model. Thread: any. */
+static inline struct pl_engine *pl_engine_awake(struct pl_engine *engine)
+{
+    struct pl_engine *refuge;
+
+    while ((refuge = atomic_load(&engine->refuge)) != NULL)
+        engine = refuge;
+    return engine;
 }
 
 /* The handle set a slot is armed in, with what belongs to it. Thread: the holder. */

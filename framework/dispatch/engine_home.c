@@ -25,8 +25,7 @@ static struct place home_of(struct pl_slot *slot)
     uint32_t number = slot->index;
     struct pl_engine *wanted = slot->kind->home == NULL ? NULL : slot->kind->home(slot, &number);
     struct pl_engine *home = wanted == NULL ? slot->engine : wanted;
-    struct pl_engine *refuge = atomic_load(&home->refuge);
-    struct place place = { .engine = refuge == NULL ? home : refuge, .shard = slot->shard };
+    struct place place = { .engine = pl_engine_awake(home), .shard = slot->shard };
     uint32_t active = atomic_load(&place.engine->shards_active);
     uint16_t since = (uint16_t)(atomic_load(&place.engine->dealt) - slot->placement);
 

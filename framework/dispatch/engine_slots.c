@@ -184,8 +184,7 @@ struct pl_slot *pl_engine_take_slot(struct pl_engine *engine, uint32_t shard)
     if (slot == NULL)
         return NULL;
     slot->placement = atomic_load(&engine->face.table->placement);
-    if (atomic_load(&engine->refuge) != NULL)
-        engine = atomic_load(&engine->refuge);
+    engine = pl_engine_awake(engine);
     slot->shard = (uint16_t)(shard % atomic_load(&engine->shards_active));
     slot->arming = atomic_load(&engine->arming);
     slot->engine = engine;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The models of a reload: the last that is prepared, for a swap shows at once. One that fails
- * leaves its engine as it was; those before it are swapped back then.
- */
+/* The models of a reload: their threads stand at the gate when all that can fail is done. */
 #include "reload.h"
 
 #include <paceline/log.h>
@@ -29,19 +26,13 @@ static int add_sockets(struct pl_reload *reload)
 
     for (size_t i = 0; i < server->listeners_count && err == 0; i++) {
         struct pl_server_listener *listener = &server->listeners[i];
-        uint32_t before = listener->sockets_count;
         const struct pl_reload_service *plan;
-        struct pl_error detail;
-        int armed;
 
         if (reload->heirs[i] == PL_RELOAD_NO_HEIR)
             continue;
         plan = &reload->services[reload->heirs[i]];
-        err = pl_server_add_sockets(listener, plan->engine,
-                                    pl_engine_shards_wanted(&plan->engine_settings), reload->error);
-        armed = pl_server_arm_added(listener, before, &detail);
-        if (err == 0 && armed < 0)
-            err = pl_error_set(reload->error, detail.exit_code, armed, "%s", detail.message);
+        err = pl_server_add_sockets(listener, pl_engine_shards_wanted(&plan->engine_settings),
+                                    reload->error);
     }
     return err;
 }

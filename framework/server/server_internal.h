@@ -122,15 +122,11 @@ PL_MUST_CHECK int pl_server_open_listener(const struct pl_service_settings *sett
                                           struct pl_error *error);
 struct pl_listener_options pl_server_listener_options(const struct pl_service_settings *settings,
                                                       const struct pl_protocol *protocol);
-/* Opens the sockets an address lacks so that each of `count` handle sets has one; those that were
- * opened before an error stay, held. */
-PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener,
-                                        struct pl_engine *engine, uint32_t count,
+/* Opens the sockets an address lacks so that each of `count` handle sets to come has one. They
+ * belong to the engine that its service has now, and begin to accept: also when the change that
+ * they are for fails. Those that were opened before an error stay. */
+PL_MUST_CHECK int pl_server_add_sockets(struct pl_server_listener *listener, uint32_t count,
                                         struct pl_error *error);
-/* Sockets that a swap has added begin to accept, from number `from` on. One that cannot be armed
- * is closed, with those behind it: the kernel would give it connections that nobody accepts. */
-PL_MUST_CHECK int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from,
-                                      struct pl_error *error);
 /* All sockets of the address begin to accept. */
 PL_MUST_CHECK int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
                                          struct pl_error *error);

@@ -148,7 +148,7 @@ int pl_server_engine_for(struct pl_server *server, const struct pl_engine_settin
                          struct pl_engine **ret_engine, struct pl_error *error)
 {
     for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
-        if (strcmp(server->engines[i].settings.name, settings->name) == 0) {
+        if (strcmp(server->engines[i].name, settings->name) == 0) {
             *ret_engine = &server->engines[i];
             return 0;
         }
@@ -245,8 +245,10 @@ static int share_port(struct pl_server_listener *listener, struct pl_engine *eng
     return 0;
 }
 
-int pl_server_add_sockets(struct pl_server_listener *listener, struct pl_engine *engine,
-                          uint32_t count, struct pl_error *error)
+/* Opens the sockets an address lacks so that each of `count` handle sets has one; those that were
+ * opened before an error stay, held. */
+static int open_sockets(struct pl_server_listener *listener, struct pl_engine *engine,
+                        uint32_t count, struct pl_error *error)
 {
     /* A unix socket's file leads to one. */
     bool is_alone = listener->address.socket.ss_family == AF_UNIX;
@@ -287,9 +289,11 @@ int pl_server_arm_listener(struct pl_server_listener *listener, uint32_t from,
     return 0;
 }
 
-int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from, struct pl_error *error)
+/* One that cannot be armed is closed, with those behind it: the kernel would give it connections
+ * that nobody accepts. */
+static int arm_added(struct pl_server_listener *listener, struct pl_engine *engine, uint32_t from,
+                     struct pl_error *error)
 {
-    struct pl_engine *engine = atomic_load(&listener->service->engine);
     int err = 0;
 
     for (uint32_t i = from; i < listener->sockets_count && err == 0; i++) {
@@ -304,6 +308,20 @@ int pl_server_arm_added(struct pl_server_listener *listener, uint32_t from, stru
     listener->sockets_count = from;
     return pl_error_set(error, EX_OSERR, err, "service %s: a listener cannot be armed: errno %d",
                         listener->service->name, -err);
+}
+
+int pl_server_add_sockets(struct pl_server_listener *listener, uint32_t count,
+                          struct pl_error *error)
+{
+    struct pl_engine *engine = atomic_load(&listener->service->engine);
+    uint32_t before = listener->sockets_count;
+    int err = open_sockets(listener, engine, count, error);
+    struct pl_error detail;
+    int armed = arm_added(listener, engine, before, &detail);
+
+    if (err == 0 && armed < 0)
+        return pl_error_set(error, detail.exit_code, armed, "%s", detail.message);
+    return err;
 }
 
 struct pl_listener_options pl_server_listener_options(const struct pl_service_settings *settings,
@@ -331,7 +349,7 @@ int pl_server_open_listener(const struct pl_service_settings *settings, struct p
     if (err < 0)
         return err;
     pl_address_format(&listener->address, listener->wanted, sizeof(listener->wanted));
-    err = pl_server_add_sockets(listener, engine, count, error);
+    err = open_sockets(listener, engine, count, error);
     pl_address_format(&listener->address, listener->text, sizeof(listener->text));
     return err;
 }

@@ -23,9 +23,10 @@
 struct swap {
     const char *name; /* borrowed: "default", or the service's */
     struct pl_engine *engine;
-    struct pl_server_seat *seat;        /* of the service that leaves; NULL: the engine stays */
-    struct pl_dispatch_settings *place; /* in the server's settings, for the new ones */
-    bool *has_dispatch;                 /* beside it; NULL: it is the outer dispatch */
+    struct pl_server_seat *seat; /* of the service that leaves; NULL: the engine stays */
+    const struct pl_dispatch_settings *base; /* what holds for it now */
+    struct pl_dispatch_settings *place;      /* in the server's settings, for the new ones */
+    bool *has_dispatch;                      /* beside it; NULL: it is the outer dispatch */
 
     /* From the preparation on. */
     struct pl_dispatch_settings dispatch;
@@ -54,7 +55,7 @@ void pl_server_rest_if_left(struct pl_server *server, struct pl_engine *engine,
     (void)pl_engine_reap(engine, 0);
     if (engine == server->shared_engine)
         server->shared_engine = NULL;
-    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->settings.name);
+    PL_LOG(PL_LOG_INFO, "engine %s: no service has it any more", engine->name);
 }
 
 static int find_service(struct pl_server *server, const char *name, struct swap *swap,
@@ -70,10 +71,13 @@ static int find_service(struct pl_server *server, const char *name, struct swap 
             continue;
         *swap = (struct swap){ .name = all[i].name,
                                .engine = engine,
+                               .base = &all[i].dispatch,
                                .place = &all[i].dispatch,
                                .has_dispatch = &all[i].has_dispatch };
-        if (engine == server->shared_engine)
+        if (engine == server->shared_engine) {
             swap->seat = seat;
+            swap->base = &server->settings.dispatch; /* perhaps swapped since it was read */
+        }
         return 0;
     }
     return pl_error_set(error, EX_USAGE, -EINVAL,
@@ -92,6 +96,7 @@ static int find(struct pl_server *server, const char *name, struct swap *ret_swa
                             "swap: every service has a dispatch of its own; expected its name");
     *ret_swap = (struct swap){ .name = "default",
                                .engine = server->shared_engine,
+                               .base = &server->settings.dispatch,
                                .place = &server->settings.dispatch };
     return 0;
 }
@@ -204,17 +209,9 @@ static int add_sockets(struct pl_server *server, const struct swap *swap, struct
 
     for (size_t i = 0; i < server->listeners_count && err == 0; i++) {
         struct pl_server_listener *listener = &server->listeners[i];
-        uint32_t before = listener->sockets_count;
-        struct pl_error detail;
-        int armed;
 
-        if (!is_of(listener, swap))
-            continue;
-        err =
-            pl_server_add_sockets(listener, atomic_load(&listener->service->engine), count, error);
-        armed = pl_server_arm_added(listener, before, &detail);
-        if (err == 0 && armed < 0)
-            err = pl_error_set(error, detail.exit_code, armed, "%s", detail.message);
+        if (is_of(listener, swap))
+            err = pl_server_add_sockets(listener, count, error);
     }
     return err;
 }
@@ -244,7 +241,7 @@ static void describe(const struct swap *swap, const struct pl_swap_figures *figu
     *report = (struct pl_swap_report){ .threads = swap->settings.model_settings.threads,
                                        .conns_moved = figures->moved,
                                        .conns_held = figures->held };
-    snprintf(report->engine, sizeof(report->engine), "%s", swap->engine->settings.name);
+    snprintf(report->engine, sizeof(report->engine), "%s", swap->engine->name);
     snprintf(report->from, sizeof(report->from), "%s", swap->from->name);
     snprintf(report->to, sizeof(report->to), "%s", swap->settings.model->name);
     for (uint32_t i = 0; i < pl_engine_shards_count(swap->engine); i++)
@@ -273,6 +270,7 @@ static void commit(struct pl_server *server, struct swap *swap, struct pl_swap_r
     ret_report->took_us = (pl_clock_ns() - began_ns) / 1000;
     ret_report->threads_left_behind = pl_engine_reap(swap->engine, LEAVE_MS);
     pl_server_set_limits(server);
+    pl_conn_quota_look_again(swap->engine);
     PL_LOG(PL_LOG_INFO,
            "engine %s: model=%s threads=%u arming=%s after %s; %u connections stay, %u moved, %u "
            "slots move when they are let go, %u threads are still in a handler; %lld us",
@@ -292,7 +290,7 @@ int pl_server_swap(struct pl_server *server, const char *target, const char *con
     err = find(server, target, &swap, error);
     if (err < 0)
         goto unlock;
-    dispatch = *swap.place;
+    dispatch = *swap.base;
     err = apply_changes(server, changes, &dispatch, error);
     if (err == 0)
         err = prepare(server, &swap, &dispatch, error);

@@ -20,7 +20,7 @@ static void look_at(const struct pl_engine *engine, const struct pl_thread_place
         .role_us = now_ns > since_ns ? (now_ns - since_ns) / 1000 : 0,
         .is_old = atomic_load(&place->thread->model->is_retired),
     };
-    snprintf(view->engine, sizeof(view->engine), "%.60s", engine->settings.name);
+    snprintf(view->engine, sizeof(view->engine), "%s", engine->name);
     snprintf(view->name, sizeof(view->name), "%s", place->name);
     if (view->role == PL_ROLE_PROCESSING && note != NULL) {
         int64_t began_ns = atomic_load(&place->thread->handler_began_ns);

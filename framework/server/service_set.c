@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -245,12 +246,17 @@ static void *close_retired(void *argument)
 int pl_service_set_start_closer(struct pl_server *server)
 {
     struct pl_service_set *set = &server->services;
+    sigset_t all, before;
     int err;
 
     if (set->has_closer)
         return 0;
     set->is_closer_ending = false;
+    /* Signals are for the control thread, whoever reloads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     err = pthread_create(&set->closer, NULL, close_retired, server);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (err != 0)
         return -err;
     (void)pthread_setname_np(set->closer, "closer");

@@ -35,11 +35,6 @@ struct pl_server_service {
     struct pl_server_service *next;
 };
 
-static inline struct pl_server_seat *pl_server_seat_of(const struct pl_service *service)
-{
-    return (struct pl_server_seat *)(void *)service->seat;
-}
-
 /* All of it: setup, or under the server's control_lock. */
 struct pl_service_set {
     struct pl_server_seat *seats;       /* owned */

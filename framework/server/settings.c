@@ -499,6 +499,15 @@ static int check_name(const struct pl_service_settings *services, uint32_t index
     char place[320];
 
     pl_settings_name_place(services[index].place, source, place, sizeof(place));
+    /* An engine has the name of its service, or this one. */
+    if (strcmp(services[index].name, "default") == 0)
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "%s: services[%u]: the name 'default' means all that share a dispatch",
+                            place, index);
+    if (strlen(services[index].name) >= PL_NAME_BYTES_MAX)
+        return pl_error_set(error, EX_CONFIG, -EINVAL,
+                            "%s: services[%u]: the name is longer than %d bytes", place, index,
+                            PL_NAME_BYTES_MAX - 1);
     for (uint32_t i = 0; i < index; i++)
         if (strcmp(services[index].name, services[i].name) == 0)
             return pl_error_set(error, EX_CONFIG, -EINVAL,

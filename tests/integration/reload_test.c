@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -328,6 +329,63 @@ static void a_service_gets_a_model_of_its_own_and_gives_it_up(void **state)
     stop();
 }
 
+/* What is left of a dropped service goes from one engine to the next, as they come and go. */
+static void a_dropped_service_outlives_the_engine_it_went_to(void **state)
+{
+    static const char *const names[] = { "one", "two", "three" };
+    int fd;
+
+    (void)state;
+    start(1, ONE, NULL);
+    fd = client_connect(rig.port);
+    assert_int_equal(version_of(fd), 1);
+    for (int i = 0; i < 3; i++) {
+        write_file("services:\n"
+                   "  - name: %s\n"
+                   "    protocol: http\n"
+                   "    listen: [ %s ]\n"
+                   "    dispatch: { model: leader_followers, threads: 2 }\n"
+                   "    http: { routes: [ { path: /version, reply: { text: 'v%d' } } ] }\n",
+                   names[i], ONE, i + 2);
+        reload_good();
+        await_version(rig.port, i + 2);
+        assert_int_equal(version_of(fd), 1);
+    }
+    client_close(fd);
+    client_await(&closed, 3);
+    stop();
+}
+
+/* Sockets that were added for a model that could not be opened then are the old model's. */
+static void a_reload_without_descriptors_leaves_no_socket_unserved(void **state)
+{
+    uint32_t failures = 0;
+    bool is_done = false;
+
+    (void)state;
+    start(1, ONE, NULL);
+    for (int more = 1; !is_done; more++) {
+        int descriptors = descriptors_count();
+        struct rlimit before, tight;
+
+        write_with(1, ONE, "    dispatch: { model: per_core, threads: 3 }\n");
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        tight = before;
+        tight.rlim_cur = (rlim_t)(descriptors + more);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        is_done = pl_server_reload(rig.server, &report, &error) == 0;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        failures += !is_done;
+        for (int i = 0; i < 16; i++)
+            await_version(rig.port, 1);
+        assert_true(more < 200);
+        if (descriptors_count() > descriptors) /* what was opened stays; from there on */
+            more = 0;
+    }
+    assert_true(failures > 3);
+    stop();
+}
+
 /* ---- when the old is closed -------------------------------------------------------------------
  */
 
@@ -530,6 +588,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_dropped_listener_accepts_who_waits),
         cmocka_unit_test(a_service_of_another_name_takes_the_address_over),
         cmocka_unit_test(a_service_gets_a_model_of_its_own_and_gives_it_up),
+        cmocka_unit_test(a_dropped_service_outlives_the_engine_it_went_to),
+        cmocka_unit_test(a_reload_without_descriptors_leaves_no_socket_unserved),
         cmocka_unit_test(a_job_keeps_its_service),
         cmocka_unit_test(too_many_generations_are_refused),
         cmocka_unit_test(nobody_notices_reloads_under_load),

@@ -53,6 +53,29 @@ static void a_service_leaves_the_engine_it_shares_under_load(void **state)
     served_stop();
 }
 
+/* What it does not name it takes along: that of the engine it shared, which was swapped before. */
+static void a_service_that_leaves_keeps_what_held_for_it(void **state)
+{
+    static const char *const shared[] = { "model=reactor", "threads=3", "turn.time=2ms", NULL };
+    static const char *const own[] = { "turn.time=1ms", NULL };
+    static const char *const sets[] = {
+        "services=[{name: web, protocol: http, listen: [\"127.0.0.1:0\"]}, "
+        "{name: two, protocol: http, listen: [\"127.0.0.1:0\"]}]",
+        NULL
+    };
+    struct pl_swap_report told = { .to = "" };
+    struct pl_error error = { .message = "" };
+
+    (void)state;
+    served_start(sets);
+    assert_int_equal(pl_server_swap(rig.server, "default", shared, &told, &error), 0);
+    assert_int_equal(pl_server_swap(rig.server, "web", own, &told, &error), 0);
+    assert_string_equal(told.engine, "web");
+    assert_string_equal(told.to, "reactor");
+    assert_int_equal(told.threads, 3);
+    served_stop();
+}
+
 /* ---- events of the application -----------------------------------------------------------------
  */
 
@@ -250,6 +273,7 @@ static void no_accept_queue_loses_a_connect(void **state)
 
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_service_leaves_the_engine_it_shares_under_load),
+    cmocka_unit_test(a_service_that_leaves_keeps_what_held_for_it),
     cmocka_unit_test(timers_and_watches_go_on),
     cmocka_unit_test(deadlines_pass_in_the_handle_set_after_a_swap),
     cmocka_unit_test(datagrams_and_unix_sockets_go_on),
