@@ -20,6 +20,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+/* Receives of one connection in a row. */
+#define HEARS_MAX 64
+
 static void end(struct backend *backend, struct backend_conn *conn, bool is_reset)
 {
     const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
@@ -127,20 +130,21 @@ static void obey(struct backend *backend, struct backend_conn *conn, char *line)
     }
 }
 
-static void hear(struct backend *backend, struct backend_conn *conn)
+/* True: there may be more. */
+static bool hear(struct backend *backend, struct backend_conn *conn)
 {
     ssize_t length = recv(conn->fd, conn->input + conn->input_bytes,
                           sizeof(conn->input) - 1 - conn->input_bytes, MSG_DONTWAIT);
     char *end_of_line;
 
     if (length < 0 && errno == EAGAIN)
-        return;
+        return false;
     if (length <= 0) {
         end(backend, conn, false);
-        return;
+        return false;
     }
     if (conn->is_deaf)
-        return;
+        return true;
     conn->input_bytes += (uint32_t)length;
     conn->input[conn->input_bytes] = '\0';
     while (conn->fd >= 0 && (end_of_line = memchr(conn->input, '\n', conn->input_bytes)) != NULL) {
@@ -151,6 +155,14 @@ static void hear(struct backend *backend, struct backend_conn *conn)
         memmove(conn->input, conn->input + used, conn->input_bytes - used);
         conn->input_bytes -= (uint32_t)used;
     }
+    return conn->fd >= 0;
+}
+
+/* To its end, where that has come: whoever connects after a close must not count beside it. */
+static void hear_all(struct backend *backend, struct backend_conn *conn)
+{
+    for (int i = 0; i < HEARS_MAX && hear(backend, conn); i++)
+        ;
 }
 
 static void speak(struct backend *backend, struct backend_conn *conn, int64_t now_ms)
@@ -226,7 +238,7 @@ static void *thread_main(void *argument)
             struct backend_conn *conn = &backend->conns[i];
 
             if (conn->fd >= 0 && handles[i + 2].revents != 0)
-                hear(backend, conn);
+                hear_all(backend, conn);
             if (conn->fd >= 0)
                 speak(backend, conn, client_now_ms());
             if (conn->fd >= 0 && closes_asked != atomic_load(&backend->closes_done))
