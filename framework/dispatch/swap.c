@@ -8,7 +8,7 @@
  *     4  the gate opens
  *     5  the old threads leave: those that wait at once, others after their turn
  *     6  slots that belong elsewhere now are sent there
- *     7  the old model is closed when its last thread has left
+ *     7  the old model is closed when its last thread has left, or by the next change after that
  *
  * Between 4 and 5 both models wait and run; the claim word keeps them apart, as it keeps threads
  * apart. A thread of the old one that puts a slot into a ring looks afterwards whether it is
