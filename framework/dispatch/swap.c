@@ -114,6 +114,8 @@ void pl_engine_rest(struct pl_engine *engine, struct pl_engine *refuge)
     struct pl_swap_figures nothing;
     struct pl_model *old = engine->model;
 
+    if (atomic_load(&engine->shortest_ms) < atomic_load(&refuge->shortest_ms))
+        atomic_store(&refuge->shortest_ms, atomic_load(&engine->shortest_ms));
     pthread_mutex_lock(&engine->model_lock);
     atomic_store(&engine->refuge, refuge);
     install_locked(engine, NULL);

@@ -80,9 +80,9 @@ static void reply_report(struct pl_http_exchange *exchange, const struct pl_swap
     pl_json_put(&json, ",\"to\":");
     pl_json_put_text(&json, report->to);
     pl_json_put_number(&json, "threads", report->threads);
-    pl_json_put_number(&json, "conns", report->conns);
-    pl_json_put_number(&json, "conns_moved", report->conns_moved);
-    pl_json_put_number(&json, "conns_held", report->conns_held);
+    pl_json_put_number(&json, "connections", report->conns);
+    pl_json_put_number(&json, "connections_moved", report->conns_moved);
+    pl_json_put_number(&json, "connections_held", report->conns_held);
     pl_json_put_number(&json, "threads_left_behind", report->threads_left_behind);
     pl_json_put_number(&json, "took_us", (uint64_t)report->took_us);
     pl_json_put(&json, "}\n");

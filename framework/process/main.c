@@ -212,8 +212,9 @@ static void report(struct pl_server *server)
 static void reload(struct pl_server *server)
 {
     static struct pl_reload_report told;
+    struct pl_error error;
 
-    (void)!pl_server_reload(server, &told, NULL);
+    (void)!pl_server_reload(server, &told, &error);
 }
 
 /* A second TERM or INT while the drain is under way ends it. */

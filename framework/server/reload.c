@@ -321,11 +321,8 @@ static int reload_locked(struct pl_server *server, struct pl_reload_report *repo
 int pl_server_reload(struct pl_server *server, struct pl_reload_report *ret_report,
                      struct pl_error *error)
 {
-    struct pl_error own;
     int err;
 
-    if (error == NULL)
-        error = &own;
     memset(ret_report, 0, sizeof(*ret_report));
     pthread_mutex_lock(&server->control_lock);
     err = reload_locked(server, ret_report, error);

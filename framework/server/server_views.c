@@ -5,21 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of those that no service has left. */
+static const struct pl_engine *engine_at_locked(struct pl_server *server, size_t index)
+{
+    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
+        if (server->engines[i].model != NULL && index-- == 0)
+            return &server->engines[i];
+    return NULL;
+}
+
 bool pl_server_view_engine(struct pl_server *server, size_t index, struct pl_engine_view *ret_view)
 {
-    const struct pl_engine_settings *settings;
+    const struct pl_engine *engine;
 
-    if (index >= server->engines_count)
-        return false;
-    pthread_mutex_lock(&server->control_lock);
-    settings = &server->engines[index].settings;
     memset(ret_view, 0, sizeof(*ret_view));
-    snprintf(ret_view->name, sizeof(ret_view->name), "%s", settings->name);
-    ret_view->model = settings->model->name;
-    ret_view->arming = settings->arming->name;
-    ret_view->threads = settings->model_settings.threads;
+    pthread_mutex_lock(&server->control_lock);
+    engine = engine_at_locked(server, index);
+    if (engine != NULL) {
+        snprintf(ret_view->name, sizeof(ret_view->name), "%s", engine->name);
+        ret_view->model = engine->settings.model->name;
+        ret_view->arming = engine->settings.arming->name;
+        ret_view->threads = engine->settings.model_settings.threads;
+    }
     pthread_mutex_unlock(&server->control_lock);
-    return true;
+    return engine != NULL;
 }
 
 static struct pl_server_seat *seat_at_locked(struct pl_server *server, size_t index)

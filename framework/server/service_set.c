@@ -27,8 +27,13 @@ struct pl_server_seat *pl_server_find_seat(struct pl_server *server, const char 
 struct pl_server_seat *pl_server_new_seat(struct pl_server *server, const char *name)
 {
     struct pl_server_seat **at = &server->services.seats;
-    struct pl_server_seat *seat = pl_alloc(sizeof(*seat));
+    struct pl_server_seat *seat;
 
+    /* One that was left, and has connections still. */
+    for (seat = server->services.seats; seat != NULL; seat = seat->next)
+        if (seat->base.current == NULL && strcmp(seat->name, name) == 0)
+            return seat;
+    seat = pl_alloc(sizeof(*seat));
     if (seat == NULL)
         return NULL;
     seat->name = pl_alloc_string(name);

@@ -56,6 +56,7 @@ void pl_service_set_close(struct pl_server *server);
 
 /* The seat with that name that has a service; NULL: none. */
 struct pl_server_seat *pl_server_find_seat(struct pl_server *server, const char *name);
+/* An empty one with that name. NULL: no memory. */
 PL_MUST_CHECK struct pl_server_seat *pl_server_new_seat(struct pl_server *server, const char *name);
 /* Frees it if it never had a service or its last is closed. */
 void pl_server_free_seat(struct pl_server *server, struct pl_server_seat *seat);

@@ -33,9 +33,10 @@ struct pl_swap_report {
  * keys that are not named stay as they are, but for `threads`, which is auto again when the model
  * changes. No request is lost and no connection closed.
  *
- * Thread: any that holds no connection's slot beyond a handler's call; waits for no handler.
- * Errors: -EINVAL (no such target or key, a bad value), -ENOMEM, -EAGAIN (no threads or
- *         descriptors), -ESHUTDOWN (it stops); with a sentence. Nothing has changed then.
+ * Thread: any, a handler's own too. Waits for no handler, but for a change that is under way.
+ * Errors: -EINVAL (no such target or key, a bad value), -ENOMEM, -EAGAIN (no threads), -EMFILE and
+ *         what else a socket may lack, -ENOSPC (too many services had a model of their own),
+ *         -ESHUTDOWN (it stops); with a sentence. Nothing has changed then.
  */
 PL_MUST_CHECK PL_API int pl_server_swap(struct pl_server *server, const char *target,
                                         const char *const *changes,
@@ -56,7 +57,7 @@ struct pl_reload_report {
  * Reads the configuration again, from the file (and with the --set) it was opened with, checks all
  * of it, and applies what may change while it runs, all or nothing.
  *
- * Thread: as pl_server_swap().
+ * Thread: as pl_server_swap(). Reads files, and waits for the disk.
  * Errors: those of pl_server_open(), with a sentence; nothing has changed then.
  */
 PL_MUST_CHECK PL_API int pl_server_reload(struct pl_server *server,

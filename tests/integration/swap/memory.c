@@ -3,6 +3,7 @@
 #include "load.h"
 #include "served.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,16 +44,17 @@ static void swap_often(size_t count)
     swap_to("default", &swap_variants[0], NULL); /* the one before has no thread left */
 }
 
-static void expect_as_before(int descriptors, uint32_t threads, long kib)
+static void expect_as_before(int descriptors, uint32_t threads)
 {
-    long more_kib = private_kib() - kib;
-
     threads_await(threads);
     assert_int_equal(threads_count(), threads);
     if (descriptors_count() != descriptors)
         fail_msg("%d descriptors are open, %d were", descriptors_count(), descriptors);
-    if (!KEEPS_FREED && more_kib > SLACK_KIB)
-        fail_msg("%ld KiB more than before", more_kib);
+}
+
+static long larger(long a, long b)
+{
+    return a > b ? a : b;
 }
 
 static void a_thousand_swaps_leave_everything_where_it_was(void **state)
@@ -68,9 +70,15 @@ static void a_thousand_swaps_leave_everything_where_it_was(void **state)
     descriptors = descriptors_count();
     kib = private_kib();
     swap_often(SWAPS);
-    expect_as_before(descriptors, threads, kib);
+    expect_as_before(descriptors, threads);
+    if (!KEEPS_FREED && private_kib() > kib + SLACK_KIB)
+        fail_msg("%ld KiB more than before", private_kib() - kib);
     served_stop();
 }
+
+/* Under load what stands in caches varies; a leak grows with every round. */
+#define ROUNDS_WARM 2
+#define ROUNDS_MAX  (ROUNDS_WARM + 3)
 
 static void a_thousand_swaps_under_a_little_load_leave_everything_where_it_was(void **state)
 {
@@ -78,24 +86,28 @@ static void a_thousand_swaps_under_a_little_load_leave_everything_where_it_was(v
     struct load_settings settings = { .clients = 10, .threads = 1, .kinds = LOAD_KINDS_ALONE };
     uint32_t threads = 0;
     int descriptors = 0;
-    long kib = 0;
+    long kib = 0, more_kib = LONG_MAX;
 
     (void)state;
     served_start((const char *const[]){ "limits.message=256KiB", NULL });
     settings.port = rig.port;
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < ROUNDS_MAX && more_kib > SLACK_KIB; round++) {
         load_begin(&load, &settings);
-        swap_often(round == 0 ? 100 : SWAPS);
+        swap_often(round < ROUNDS_WARM ? 100 : SWAPS);
         load_end(&load);
         served_await_no_connection();
         swap_often(0);
-        if (round == 0) {
+        if (round < ROUNDS_WARM) {
             threads = threads_count();
             descriptors = descriptors_count();
-            kib = private_kib();
+            kib = larger(kib, private_kib());
+            continue;
         }
+        expect_as_before(descriptors, threads);
+        more_kib = KEEPS_FREED ? 0 : private_kib() - kib;
     }
-    expect_as_before(descriptors, threads, kib);
+    if (more_kib > SLACK_KIB)
+        fail_msg("%ld KiB more than before", more_kib);
     served_stop();
 }
 
