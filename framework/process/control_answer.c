@@ -81,6 +81,7 @@ static void put_services(struct pl_server *server, struct pl_json *json)
         pl_json_put(json, "%s{\"name\":", i > 0 ? "," : "");
         pl_json_put_text(json, view.name);
         pl_json_put_named_text(json, "protocol", view.protocol);
+        pl_json_put_named_text(json, "engine", view.engine);
         pl_json_put(json, ",\"listen\":[");
         for (size_t k = 0; k < view.listen_count; k++) {
             pl_json_put(json, "%s", k > 0 ? "," : "");

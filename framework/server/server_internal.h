@@ -157,6 +157,7 @@ struct pl_engine_view {
 struct pl_service_view {
     char name[PL_NAME_BYTES_MAX];
     const char *protocol; /* of static life */
+    char engine[PL_NAME_BYTES_MAX];
     char listen[PL_LISTENERS_MAX][PL_ADDRESS_TEXT_BYTES];
     size_t listen_count;
 };

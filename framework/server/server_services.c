@@ -49,12 +49,29 @@ static uint32_t threads_of(const struct pl_dispatch_settings *dispatch)
                                                 : dispatch->threads;
 }
 
-/* A thread may keep a pipe to splice through. A loop has a handle set with two more descriptors,
- * and for each address a listener and its reserve. */
+/* A handle set has two more descriptors, a listener its reserve. */
+#define SHARD_DESCRIPTORS    3
+#define LISTENER_DESCRIPTORS 2
+
+/* What swaps have opened stays, whether it is in use now or not. */
+static uint32_t open_descriptors(const struct pl_server *server)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < atomic_load(&server->engines_count); i++)
+        count += SHARD_DESCRIPTORS * pl_engine_shards_count(&server->engines[i]);
+    for (size_t i = 0; i < server->listeners_count; i++)
+        count += LISTENER_DESCRIPTORS * server->listeners[i].sockets_count;
+    return count;
+}
+
+/* A thread may keep a pipe to splice through. A loop has a handle set, and a listener for each
+ * address. */
 static uint32_t thread_descriptors(const struct pl_server *server)
 {
     const struct pl_service_settings *all = server->settings.services.items;
-    uint32_t count = 0;
+    uint32_t open = open_descriptors(server);
+    uint32_t count = 0, loops = 0;
 
     for (uint32_t i = 0; i < server->settings.services.count; i++) {
         const struct pl_dispatch_settings *dispatch =
@@ -62,9 +79,10 @@ static uint32_t thread_descriptors(const struct pl_server *server)
 
         count += threads_of(dispatch) * 2;
         if (pl_models[dispatch->model]->has_loops)
-            count += threads_of(dispatch) * (3 + 2 * all[i].listen.count);
+            loops += threads_of(dispatch) *
+                     (SHARD_DESCRIPTORS + LISTENER_DESCRIPTORS * all[i].listen.count);
     }
-    return count;
+    return count + (loops > open ? loops : open);
 }
 
 void pl_server_set_limits(struct pl_server *server)

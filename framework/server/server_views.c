@@ -51,6 +51,8 @@ bool pl_server_view_service(struct pl_server *server, size_t index,
     if (seat != NULL) {
         snprintf(ret_view->name, sizeof(ret_view->name), "%s", seat->name);
         ret_view->protocol = seat->base.current->protocol->name;
+        snprintf(ret_view->engine, sizeof(ret_view->engine), "%s",
+                 atomic_load(&seat->base.current->engine)->name);
     }
     for (size_t i = 0; i < server->listeners_count && seat != NULL; i++)
         if (server->listeners[i].seat == seat && ret_view->listen_count < PL_LISTENERS_MAX)

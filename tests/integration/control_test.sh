@@ -123,8 +123,8 @@ assert status['connections'] == 1 and status['uptime_ms'] >= 0
 assert 'drain_left_ms' not in status
 assert status['engines'] == [{'name': 'default', 'model': 'leader_followers', 'threads': 4,
                               'arming': 'edge'}], status
-assert [(s['name'], s['protocol']) for s in status['services']] == [
-    ('web', 'http'), ('e"cho', 'line')], status
+assert [(s['name'], s['protocol'], s['engine']) for s in status['services']] == [
+    ('web', 'http', 'default'), ('e"cho', 'line', 'default')], status
 assert status['services'][0]['listen'] == ['127.0.0.1:%d' % web]
 assert stats['ok'] and stats['stats']['requests'] >= 1 and stats['stats']['conns_open'] == 1, stats
 assert rates['requests'] >= 1 and again['requests'] == 0, (rates, again)
