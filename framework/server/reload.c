@@ -220,6 +220,7 @@ static void commit_limits(struct pl_reload *reload)
     struct pl_server *server = reload->server;
 
     pl_server_set_limits(server);
+    pl_server_name_limits(server);
     pl_conn_quota_look_again(&server->engines[0]);
     pl_buffer_pool_set_max(&server->pool, (size_t)server->settings.limits.buffers);
     pl_watchdog_configure(&server->watchdog, limits->stall_us,

@@ -269,6 +269,8 @@ int pl_server_start(struct pl_server *server, struct pl_error *error)
         if (err < 0)
             goto stop_app;
     }
+    pl_server_set_limits(server); /* all that the server itself needs is open now */
+    pl_server_name_limits(server);
     atomic_store(&server->is_serving, true);
     if (server->is_inner)
         log_listeners(server, "");

@@ -93,6 +93,8 @@ PL_MUST_CHECK int pl_server_read_again(struct pl_server *server, struct pl_setti
 
 /* How many connections there may be, of what the configuration wants and the descriptors allow. */
 void pl_server_set_limits(struct pl_server *server);
+/* Says where that is less than was asked for, or little. */
+void pl_server_name_limits(const struct pl_server *server);
 /* Room for all connections there can ever be, and for what has a slot beside them. */
 uint32_t pl_server_slots_max(const struct pl_server *server);
 /* Services, their engines and listeners; what was opened before a failure stays the server's. */

@@ -10,6 +10,7 @@
 #include <paceline/limits.h>
 #include <paceline/log.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -85,30 +86,68 @@ static uint32_t thread_descriptors(const struct pl_server *server)
     return count + (loops > open ? loops : open);
 }
 
-void pl_server_set_limits(struct pl_server *server)
+static uint32_t reserved_descriptors(const struct pl_server *server)
+{
+    return DESCRIPTORS_RESERVED + thread_descriptors(server) + pl_server_upstream_slots(server) +
+           pl_settings_admin_descriptors(&server->settings);
+}
+
+/* What the process has open just now. */
+static uint32_t descriptors_in_use(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    uint32_t count = 0;
+
+    if (folder == NULL)
+        return 0;
+    while (readdir(folder) != NULL)
+        count++;
+    (void)closedir(folder);
+    return count;
+}
+
+/* Where there are few, clients get half of them, if so many are left. */
+static uint32_t room_for_connections(const struct pl_server *server)
 {
     uint32_t usable = descriptors_usable();
-    uint32_t reserved = DESCRIPTORS_RESERVED + thread_descriptors(server) +
-                        pl_server_upstream_slots(server) +
-                        pl_settings_admin_descriptors(&server->settings);
-    uint32_t available = usable > 2 * reserved ? usable - reserved : usable / 2;
-    uint32_t wanted = server->settings.limits.connections;
+    uint32_t reserved = reserved_descriptors(server);
+    uint32_t used = atomic_load(&server->quota.used);
+    uint32_t all, left;
 
-    if (server->is_inner) { /* the other server has reserved what this one needs */
-        atomic_store(&server->quota.max, wanted);
+    if (usable > 2 * reserved)
+        return usable - reserved;
+    all = descriptors_in_use();
+    left = usable + used > all ? usable + used - all : 1;
+    return left < usable / 2 ? left : usable / 2;
+}
+
+void pl_server_set_limits(struct pl_server *server)
+{
+    uint32_t wanted = server->settings.limits.connections;
+    uint32_t room = server->is_inner ? wanted : room_for_connections(server);
+
+    /* An inner server's descriptors are reserved by the other one. */
+    atomic_store(&server->quota.max, wanted < room ? wanted : room);
+}
+
+void pl_server_name_limits(const struct pl_server *server)
+{
+    uint32_t usable = descriptors_usable();
+    uint32_t reserved = reserved_descriptors(server);
+    uint32_t wanted = server->settings.limits.connections;
+    uint32_t max = atomic_load(&server->quota.max);
+
+    if (server->is_inner)
         return;
-    }
-    atomic_store(&server->quota.max, wanted < available ? wanted : available);
     if (usable <= 2 * reserved)
-        PL_LOG(
-            PL_LOG_WARNING,
-            "the limit of descriptors (ulimit -n) is %u, and upstreams and the server itself may "
-            "need %u: clients get half of it",
-            usable, reserved);
-    if (wanted != UINT32_MAX && wanted > available)
+        PL_LOG(PL_LOG_WARNING,
+               "the limit of descriptors (ulimit -n) is %u, and upstreams and the server itself "
+               "may need %u: clients get %u of it",
+               usable, reserved, max);
+    if (wanted != UINT32_MAX && wanted > max)
         PL_LOG(PL_LOG_WARNING,
                "limits.connections: %u, but the limit of descriptors (ulimit -n) allows %u", wanted,
-               available);
+               max);
 }
 
 uint32_t pl_server_slots_max(const struct pl_server *server)
