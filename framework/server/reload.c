@@ -285,7 +285,8 @@ static int run_locked(struct pl_reload *reload)
     int err;
 
     if (!server->is_started || server->is_stopping)
-        return pl_error_set(reload->error, EX_UNAVAILABLE, -ESHUTDOWN, "the server does not run");
+        return pl_error_set(reload->error, EX_UNAVAILABLE, -ESHUTDOWN,
+                            "the server does not run, or is about to end");
     err = prepare_settings(reload);
     if (err == 0 && reload->diff.count > 0)
         err = change(reload);

@@ -88,7 +88,8 @@ static int find(struct pl_server *server, const char *name, struct swap *ret_swa
                 struct pl_error *error)
 {
     if (!server->is_started || server->is_stopping)
-        return pl_error_set(error, EX_UNAVAILABLE, -ESHUTDOWN, "swap: the server does not run");
+        return pl_error_set(error, EX_UNAVAILABLE, -ESHUTDOWN,
+                            "swap: the server does not run, or is about to end");
     if (strcmp(name, "default") != 0)
         return find_service(server, name, ret_swap, error);
     if (server->shared_engine == NULL)

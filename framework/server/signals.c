@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const int own_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2 };
 
@@ -18,6 +20,27 @@ static bool is_among(int signal, const int *signals, size_t count)
         if (signals[i] == signal)
             return true;
     return false;
+}
+
+/* On a thread of the application that does not block it: passed on to the main thread, which does
+ * and will look for it; else the signal would be lost, or end the process. */
+static void pass_to_main_thread(int signal)
+{
+    int error = errno;
+
+    if (gettid() != getpid())
+        (void)syscall(SYS_tgkill, getpid(), getpid(), signal);
+    errno = error;
+}
+
+/* Unless the application has an action of its own for it. */
+static void catch (int signal)
+{
+    struct sigaction pass = { .sa_handler = pass_to_main_thread, .sa_flags = SA_RESTART };
+    struct sigaction before;
+
+    if (sigaction(signal, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        (void)sigaction(signal, &pass, NULL);
 }
 
 void pl_signals_init(struct pl_signals *signals)
@@ -36,6 +59,9 @@ void pl_signals_init(struct pl_signals *signals)
         if (signal != PL_STACK_SIGNAL)
             sigaddset(&signals->set, signal);
     pthread_sigmask(SIG_BLOCK, &signals->set, NULL);
+    for (int signal = 1; signal <= SIGRTMAX; signal++)
+        if (sigismember(&signals->set, signal) == 1)
+            catch (signal);
 }
 
 void pl_signals_deinit(struct pl_signals *signals)

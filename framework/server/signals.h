@@ -3,7 +3,8 @@
  * Signals as ordinary events: blocked in every thread, read by the control thread alone.
  *
  *     TERM, INT  stop (the second time at once)      USR1  the statistics as one line; log files
- *     HUP, USR2  reserved for reload and upgrade           are opened again
+ *     HUP        reads the configuration again             are opened again
+ *     USR2       reserved for upgrade
  *     PIPE       ignored
  *     RTMAX-1    asks a thread for its stack (base/stack.h)
  *     others     as the application watches them
@@ -30,8 +31,9 @@ struct pl_signals {
     size_t watched_count;
 };
 
-/* Blocks the signals in the calling thread and all it will start. Thread: the control thread,
- * before any other. */
+/* Blocks the signals in the calling thread and all it will start. Threads that were begun before it
+ * pass on what the kernel gives them, unless the application has an action of its own. Thread: the
+ * process's main thread. */
 void pl_signals_init(struct pl_signals *signals);
 void pl_signals_deinit(struct pl_signals *signals);
 
