@@ -116,6 +116,12 @@ pid, web = int(sys.argv[2]), int(sys.argv[3])
 client = socket.create_connection(('127.0.0.1', web))
 client.sendall(b'GET /x HTTP/1.1\r\nHost: x\r\n\r\n')
 assert client.recv(65536).startswith(b'HTTP/1.1 404')
+# The client may have its reply before the thread has counted it.
+for _ in range(500):
+    seen = replies(b'connections\n')[0]['connections']
+    if seen and seen[0]['state'] == 'idle' and seen[0]['bytes_sent'] > 0:
+        break
+    time.sleep(0.01)
 status, stats, rates, again, conns, threads, level, help_ = replies(
     b'status\nstats\r\nrates\nrates\nconnections bytes 5\nthreads\nloglevel\nhelp\n')
 assert status['ok'] is True and status['pid'] == pid and status['state'] == 'running', status
