@@ -140,7 +140,9 @@ static int watch(struct ctl_link *link, const struct ctl_options *options,
         if (options->is_json)
             (void)fflush(stdout);
         drop(&look);
-        if (code != 0 || ++frames == options->frames_max || ferror(stdout))
+        if (ferror(stdout))
+            return EX_IOERR;
+        if (code != 0 || ++frames == options->frames_max)
             return code;
         if (ctl_screen_wait(options->interval_ms, -1))
             return EX_OK;

@@ -121,6 +121,7 @@ static int read_settings(struct pl_admin *admin, struct pl_error *error)
     char *services = make_services(settings);
     const char *sets[] = { "dispatch.model=reactor",
                            "dispatch.threads=0",
+                           "timeouts.header=2s", /* half a request keeps a place no longer */
                            connections,
                            buffers,
                            level,

@@ -504,6 +504,9 @@ static int check_name(const struct pl_service_settings *services, uint32_t index
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: services[%u]: the name 'default' means all that share a dispatch",
                             place, index);
+    if (services[index].name[0] == '\0')
+        return pl_error_set(error, EX_CONFIG, -EINVAL, "%s: services[%u]: the name is empty", place,
+                            index);
     if (strlen(services[index].name) >= PL_NAME_BYTES_MAX)
         return pl_error_set(error, EX_CONFIG, -EINVAL,
                             "%s: services[%u]: the name is longer than %d bytes", place, index,

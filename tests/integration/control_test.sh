@@ -297,9 +297,9 @@ expect 'commands byte by byte, and a hundred at once in their order' split_bytes
 
 crowd() {
     talk <<'PYTHON'
-slow = [connect() for _ in range(32)]
+slow = [connect() for _ in range(64)]
 for s in slow: s.sendall(b'stat')          # half a line each
-quick = [connect() for _ in range(32)]     # 64 at once: all places
+quick = [connect() for _ in range(64)]     # 128 at once: all places
 for s in quick: s.sendall(b'status\n')
 for s in quick: assert line_of(s)['ok'] is True
 for s in slow: s.sendall(b'us\n')
@@ -315,7 +315,7 @@ assert replies(b'loglevel\n')[0]['ok'] is True
 deaf.close()
 PYTHON
 }
-expect '64 clients, half of them slow, and one who never reads' crowd
+expect '128 clients, half of them slow, and one who never reads' crowd
 
 # ---- who may ask ----------------------------------------------------------------------------------------
 
@@ -432,6 +432,12 @@ watch_once() {
         ! grep -q $'\033' "$scratch/frame"
 }
 expect 'watch: one frame, as plain text' watch_once
+
+watch_nowhere() {
+    "$ctl" -s "$sock" watch --once >/dev/full 2>&1
+    [ $? -eq 74 ]
+}
+expect 'a frame that cannot be written is no success' watch_nowhere
 watch_json() {
     [ "$("$ctl" -s "$sock" --json watch --count 3 --interval 0.1 | grep -c '^{"ok":true')" -eq 9 ]
 }

@@ -146,7 +146,7 @@
 
 /* The server for those who look after the process: clients of its socket and its page at once, a
  * few people and a few programs; the memory of what they read; addresses. */
-#define PL_ADMIN_CONNS_MAX   64
+#define PL_ADMIN_CONNS_MAX   128
 #define PL_ADMIN_BUFFERS_MIB 16
 #define PL_ADMIN_LISTEN_MAX  16
 

@@ -124,6 +124,7 @@ static void every_mistake_names_its_place_and_what_was_expected(void **state)
         { "services: [ { name: line, listen: [ '1.2.3.4:5' ] }, "
           "{ name: line, listen: [ '1.2.3.4:6' ] } ]",
           "FILE:1:54: services[1]: the name 'line' is taken by services[0]" },
+        { "services: [ { name: '', listen: [ '1.2.3.4:5' ] } ]", "services[0]: the name is empty" },
         { "services: [ { name: default, listen: [ '1.2.3.4:5' ] } ]",
           "services[0]: the name 'default' means all that share a dispatch" },
         { "services: [ { name: "
