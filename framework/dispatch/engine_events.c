@@ -5,8 +5,6 @@
 #include "engine_timers.h"
 #include "thread_set.h"
 
-#include <sched.h>
-
 void pl_engine_found(struct pl_thread *thread, struct pl_slot *slot, uint32_t reasons,
                      struct pl_slot_queue *won)
 {
@@ -67,9 +65,7 @@ static void take_events(struct pl_thread *thread, const struct pl_event *events,
     for (size_t i = 0; i < count; i++) {
         if (events[i].token == PL_TOKEN_TIMER)
             pl_shard_fire_timers(engine->shards[thread->shard], thread, won);
-        else if (events[i].token == PL_TOKEN_STOP)
-            (void)sched_yield(); /* threads of this model or of one before it are to leave first */
-        else if (events[i].token != PL_TOKEN_WAKER)
+        else if (events[i].token != PL_TOKEN_WAKER && events[i].token != PL_TOKEN_STOP)
             win(engine, thread, &events[i], won);
     }
 }

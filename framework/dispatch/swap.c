@@ -5,15 +5,16 @@
  *     1  the successor is opened, its threads stand at the gate; if that fails, nothing has changed
  *     2  the engine has the successor; the old one is retired
  *     3  what stands in the rings is sorted anew: the old model had put it there
- *     4  the gate opens
- *     5  the old threads leave: those that wait at once, others after their turn
+ *     4  the old threads leave: those that wait at once, others after their turn
+ *     5  the gate opens
  *     6  slots that belong elsewhere now are sent there
  *     7  the old model is closed when its last thread has left, or by the next change after that
  *
- * Between 4 and 5 both models wait and run; the claim word keeps them apart, as it keeps threads
- * apart. A thread of the old one that puts a slot into a ring looks afterwards whether it is
- * retired, and then sorts anew itself: 2 came before 3, so one of the two sees that slot. A start
- * is a swap without an old model.
+ * Who waits in 4 needs a moment of a CPU to leave, and would share it with successors that the same
+ * descriptor keeps awake; so they come after it. Threads in handlers run beside them, and the claim
+ * word keeps them apart, as it keeps threads apart. A thread of the old model that puts a slot into
+ * a ring looks afterwards whether it is retired, and then sorts anew itself: 2 came before 3, so one
+ * of the two sees that slot. A start is a swap without an old model.
  */
 #include "engine.h"
 
@@ -102,9 +103,9 @@ void pl_engine_swap(struct pl_engine *engine, struct pl_model *successor,
 
     *ret_figures = (struct pl_swap_figures){ .moved = 0 };
     pl_engine_sort_anew(engine);
-    pl_model_let_go(successor);
     if (old != NULL)
         retire(engine, old);
+    pl_model_let_go(successor);
     if (must_move)
         pl_engine_recall_all(engine->face.table, &engine->control, ret_figures);
 }

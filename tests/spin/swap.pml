@@ -16,7 +16,8 @@
  *
  * Models wait in a set of their own, or with -DSAME_SET all in one. Abstracted. A thread waits in
  * its set, takes from the ring of that set, and runs whole turns: followers and workers are the
- * thread set's, see leader_followers.pml. A slot waits for input alone; generations and the other
+ * thread set's, see leader_followers.pml. The gate opens before the old threads leave, and slots are
+ * sent home meanwhile: more orders than swap.c has, which waits for those that wait. A slot waits for input alone; generations and the other
  * reasons are in claim.pml. A section under a ring's lock is one step. A handler of an old model
  * takes as long as it likes, or never ends (with -DENDING it does). Deadlines are left out: they
  * move with the slot, under its claim. Memory is sequentially consistent, so flags that are said

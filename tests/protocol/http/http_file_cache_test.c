@@ -354,8 +354,8 @@ static void output_lets_go_when_it_has_sent_or_dropped(void **state)
     struct pl_output output = { .cache = &buffers };
 
     (void)state;
-    pl_buffer_cache_init(&buffers, &pool, &stats);
     assert_int_equal(pl_buffer_pool_init(&pool, 1 << 20), 0);
+    pl_buffer_cache_init(&buffers, &pool, &stats);
     put_file("a.css", "text");
     begin(4, VALID_MS);
     for (int is_sent = 0; is_sent < 2; is_sent++) {
