@@ -13,8 +13,8 @@
  * Who waits in 4 needs a moment of a CPU to leave, and would share it with successors that the same
  * descriptor keeps awake; so they come after it. Threads in handlers run beside them, and the claim
  * word keeps them apart, as it keeps threads apart. A thread of the old model that puts a slot into
- * a ring looks afterwards whether it is retired, and then sorts anew itself: 2 came before 3, so one
- * of the two sees that slot. A start is a swap without an old model.
+ * a ring looks afterwards whether it is retired, and then sorts anew itself: 2 came before 3, so
+ * one of the two sees that slot. A start is a swap without an old model.
  */
 #include "engine.h"
 
