@@ -205,6 +205,8 @@ static void *wait_and_take(void *argument)
         while (left-- > 0) {
             struct pl_slot *slot = pl_ready_ring_take(&shard->ring);
 
+            if (slot == NULL)
+                continue; /* counted before it was there to be taken: the next wait finds it */
             atomic_store(&((struct poster *)(void *)slot)->is_out, true);
             atomic_fetch_add(&taken, 1);
         }
