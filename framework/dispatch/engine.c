@@ -154,15 +154,6 @@ close_kernel:
                         settings->name, -err);
 }
 
-static void empty_rings(struct pl_engine *engine)
-{
-    struct pl_slot_queue slots = { .first = NULL };
-
-    pl_ready_ring_take_all(&engine->ring, &slots);
-    for (uint32_t i = 0; i < pl_engine_shards_count(engine); i++)
-        pl_ready_ring_take_all(&engine->shards[i]->ring, &slots);
-}
-
 /* The control thread holds what nobody else runs any more, but for what the application's threads
  * hold still. */
 static void close_remaining_slots(struct pl_engine *engine)
@@ -170,7 +161,7 @@ static void close_remaining_slots(struct pl_engine *engine)
     struct pl_slot_table *table = engine->face.table;
     uint32_t used_max = atomic_load(&table->used_max);
 
-    empty_rings(engine);
+    (void)pl_engine_empty_rings(engine);
     for (uint32_t i = 0; i < used_max; i++) {
         struct pl_slot *slot = pl_slot_table_at(table, i);
         uint64_t word = atomic_load(&slot->claim);

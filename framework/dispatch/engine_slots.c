@@ -58,14 +58,21 @@ void pl_engine_append_all(struct pl_thread *thread, struct pl_ready_ring *ring,
     look_again(thread);
 }
 
-void pl_engine_sort_anew(struct pl_engine *engine)
+struct pl_slot_queue pl_engine_empty_rings(struct pl_engine *engine)
 {
     struct pl_slot_queue slots = { .first = NULL };
-    struct pl_slot *slot;
 
     pl_ready_ring_take_all(&engine->ring, &slots);
     for (uint32_t i = 0; i < pl_engine_shards_count(engine); i++)
         pl_ready_ring_take_all(&engine->shards[i]->ring, &slots);
+    return slots;
+}
+
+void pl_engine_sort_anew(struct pl_engine *engine)
+{
+    struct pl_slot_queue slots = pl_engine_empty_rings(engine);
+    struct pl_slot *slot;
+
     while ((slot = pl_slot_queue_take(&slots)) != NULL)
         pl_engine_hand_over(NULL, slot);
 }

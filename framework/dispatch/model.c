@@ -92,8 +92,8 @@ void pl_model_stop(struct pl_model *model)
 
     for (struct pl_thread_set *set = model->sets; set != NULL; set = set->next)
         pl_thread_set_stop(set);
-    /* Others may wait in the same handle sets: the descriptor ends all waits as long as it is
-     * there, and must not be there longer than its own threads need it. */
+    /* As long as the descriptor is there it ends every wait in these handle sets: a successor's
+     * should not begin before it has gone. */
     if (model->stop_fd >= 0)
         pl_waker_wake(model->stop_fd);
     while (is_anybody_waiting(model))
